@@ -1,0 +1,7 @@
+namespace Quorate.Raft.Tests;
+
+public sealed class Placeholder
+{
+    [Fact]
+    public void Runs() => Assert.True(true);
+}
