@@ -1,0 +1,9 @@
+namespace Quorate.Raft.Quorum;
+
+/// <summary>How an election stands.</summary>
+public enum VoteResult
+{
+    Pending,
+    Lost,
+    Won,
+}
