@@ -23,8 +23,8 @@ public interface IFile : IDisposable
     /// <summary>Makes all that was written durable (fdatasync).</summary>
     void Sync();
 
-    /// <summary>Takes the exclusive advisory lock (flock) without waiting; false if another holder has it. Given up at <see cref="IDisposable.Dispose"/>.</summary>
-    bool TryLock();
+    /// <summary>Takes an exclusive advisory lock without waiting; false if another holder has it. Given up at <see cref="IDisposable.Dispose"/>.</summary>
+    bool TryLock(LockKind kind);
 
     /// <summary>Maps the first bytes of the file, which need not exist yet, read-only and shared: later writes to the file are seen through it.</summary>
     IFileMapping Map(long length);
