@@ -282,6 +282,43 @@ public static class RaftWire
         return new ConfChangeV2((ConfChangeTransition)transition, changes, context);
     }
 
+    /// <summary>The record that the log on disk keeps of a snapshot (walpb.Snapshot, spec 01 §4.2); 3.4 writes no configuration.</summary>
+    public static byte[] EncodeSnapshotRecord(ulong index, ulong term, ConfState? state)
+    {
+        int stateSize = state is null ? 0 : SizeOf(state);
+        int size = 2 + VarintSize(index) + VarintSize(term) + (state is null ? 0 : 1 + VarintSize((ulong)stateSize) + stateSize);
+        var buffer = new byte[size];
+        var writer = new Writer(buffer);
+        writer.Field(1, index);
+        writer.Field(2, term);
+        if (state is not null)
+        {
+            writer.Header(3, stateSize);
+            writer.ConfState(state);
+        }
+
+        return buffer;
+    }
+
+    public static (ulong Index, ulong Term, ConfState? State) DecodeSnapshotRecord(ReadOnlyMemory<byte> bytes)
+    {
+        ulong index = 0, term = 0;
+        ConfState? state = null;
+        var reader = new Reader(bytes);
+        while (reader.Next())
+        {
+            switch (reader.Number)
+            {
+                case 1: index = reader.Varint(); break;
+                case 2: term = reader.Varint(); break;
+                case 3: state = DecodeConfState(reader.Bytes()); break;
+                default: reader.Skip(); break;
+            }
+        }
+
+        return (index, term, state);
+    }
+
     /// <summary>The empty snapshot that 3.4 and 3.5 write into every message.</summary>
     private static ReadOnlySpan<byte> EmptySnapshot => [0x12, 0x08, 0x0a, 0x02, 0x28, 0x00, 0x10, 0x00, 0x18, 0x00];
 
