@@ -6,8 +6,8 @@ namespace Quorate.Raft;
 public sealed partial class RaftNode
 {
     /// <summary>
-    /// Applies a committed change; the host calls it for each such entry, before it takes the next batch, with a node id of 0 for a change
-    /// that it refuses. Returns the configuration then.
+    /// Applies a committed change; the host calls it for each such entry, in the order of the log and before it reports the entry by
+    /// <see cref="Applied"/>, with a node id of 0 for a change that it refuses. Returns the configuration then.
     /// </summary>
     public ConfState ApplyConfChange(ConfChangeV2 change)
     {
@@ -38,12 +38,9 @@ public sealed partial class RaftNode
         }
         else
         {
-            foreach (ulong member in _configuration.Members)
+            foreach ((ulong member, Progress progress) in _others)
             {
-                if (member != Id)
-                {
-                    SendAppend(member, _progress[member], evenIfEmpty: false);
-                }
+                SendAppend(member, progress, evenIfEmpty: false);
             }
         }
 
@@ -52,18 +49,30 @@ public sealed partial class RaftNode
             _transferee = 0;
         }
 
+        ConfirmReads();
         return ConfState;
     }
 
     /// <summary>Whether the leader takes a proposed change; one that it does not becomes an empty entry (spec 08 §12.1).</summary>
     private bool MayProposeConfChange(Entry entry)
     {
-        ConfChangeV2 change = entry.Type == EntryType.ConfChange
-            ? RaftWire.DecodeConfChange(entry.Data).ToV2()
-            : RaftWire.DecodeConfChangeV2(entry.Data);
+        ConfChangeV2 change;
+        try
+        {
+            change = entry.Type == EntryType.ConfChange
+                ? RaftWire.DecodeConfChange(entry.Data).ToV2()
+                : RaftWire.DecodeConfChangeV2(entry.Data);
+        }
+        catch (FormatException malformed)
+        {
+            // In the log it would stop every member that applies it.
+            Log($"{Id:x} ignoring conf change: {malformed.Message}");
+            return false;
+        }
+
         bool isJoint = _configuration.Voters.IsJoint;
-        string? refusal =
-            _pendingConfIndex > _log.Applied ? $"possible unapplied conf change at index {_pendingConfIndex} (applied to {_log.Applied})"
+        string? refusal = _options.DisableConfChangeValidation ? null
+            : _pendingConfIndex > _log.Applied ? $"possible unapplied conf change at index {_pendingConfIndex} (applied to {_log.Applied})"
             : isJoint && !change.LeavesJoint ? "must transition out of joint config first"
             : !isJoint && change.LeavesJoint ? "not in joint state; refusing empty conf change"
             : null;
@@ -96,5 +105,7 @@ public sealed partial class RaftNode
                 _progress[member] = NewProgress(member);
             }
         }
+
+        _others = [.. _configuration.Members.Where(member => member != Id).Select(member => (member, _progress[member]))];
     }
 }

@@ -1,4 +1,5 @@
 using Quorate.Raft.Quorum;
+using static Quorate.Raft.Invariant;
 
 namespace Quorate.Raft;
 

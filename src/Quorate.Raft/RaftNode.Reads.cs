@@ -37,6 +37,12 @@ public sealed partial class RaftNode
             return;
         }
 
+        if (_options.LeaseBasedReads)
+        {
+            AnswerRead(message, _log.Committed);
+            return;
+        }
+
         StartRead(message);
     }
 
@@ -88,6 +94,18 @@ public sealed partial class RaftNode
         }
 
         _readAcknowledgements[message.From] = number;
+        ConfirmReads();
+    }
+
+    /// <summary>Answers all reads that a quorum has confirmed since they were asked.</summary>
+    private void ConfirmReads()
+    {
+        if (_pendingReads.Count == 0)
+        {
+            return;
+        }
+
+        ulong asked = _confirmedReads + (ulong)_pendingReads.Count;
         ulong confirmed = _configuration.Voters.CommittedIndex(id => id == Id ? asked : _readAcknowledgements.GetValueOrDefault(id));
         while (_confirmedReads < confirmed && _pendingReads.TryDequeue(out (Message Request, ulong Index) read))
         {

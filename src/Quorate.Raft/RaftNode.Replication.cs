@@ -1,4 +1,5 @@
 using Quorate.Raft.Quorum;
+using static Quorate.Raft.Invariant;
 
 namespace Quorate.Raft;
 
@@ -7,15 +8,15 @@ public sealed partial class RaftNode
 {
     /// <summary>
     /// Gives the snapshot to send to a member that needs entries from before the log; null if there is none at hand now, in which case the
-    /// next trigger asks again. Set by the host.
+    /// next trigger asks again. It must not be older than <see cref="RaftLog.CompactedIndex"/>. Set by the host.
     /// </summary>
     public Func<Snapshot?> SnapshotSource { get; set; } = () => null;
 
-    private void HandleProposal(Message message)
+    private bool HandleProposal(Message message)
     {
         if (!_progress.ContainsKey(Id) || _transferee != 0)
         {
-            throw new ProposalDroppedException();
+            return false;
         }
 
         ulong size = 0;
@@ -26,7 +27,7 @@ public sealed partial class RaftNode
 
         if (_options.MaxUncommittedSize > 0 && _uncommittedSize > 0 && size > 0 && _uncommittedSize + size > _options.MaxUncommittedSize)
         {
-            throw new ProposalDroppedException();
+            return false;
         }
 
         _uncommittedSize += size;
@@ -39,16 +40,14 @@ public sealed partial class RaftNode
         }
 
         BroadcastAppend();
+        return true;
     }
 
     private void BroadcastAppend()
     {
-        foreach (ulong member in _configuration.Members)
+        foreach ((ulong member, Progress progress) in _others)
         {
-            if (member != Id)
-            {
-                SendAppend(member, _progress[member], evenIfEmpty: true);
-            }
+            SendAppend(member, progress, evenIfEmpty: true);
         }
     }
 
@@ -80,17 +79,45 @@ public sealed partial class RaftNode
             bytes += (ulong)entry.Data.Length;
         }
 
-        Send(new Message
+        if (!TryJoinUnsent(progress, previous, entries))
         {
-            Type = MessageType.App,
-            To = member,
-            Index = previous,
-            LogTerm = previousTerm.Value,
-            Entries = entries,
-            Commit = _log.Committed,
-        });
+            var append = new Message
+            {
+                Type = MessageType.App,
+                To = member,
+                Index = previous,
+                LogTerm = previousTerm.Value,
+                Entries = entries,
+                Commit = _log.Committed,
+            };
+            Send(append);
+            progress.UnsentAppend = append;
+            _withUnsentAppend.Add(progress);
+        }
+
         progress.SentEntries(entries.Length, bytes);
         progress.SentCommit = _log.Committed;
+        return true;
+    }
+
+    /// <summary>
+    /// An append that goes on where one ends that still waits to be sent, and of which at least one has no entries, needs no message of
+    /// its own: under load this halves the messages, most of which would only carry a commit index.
+    /// </summary>
+    private bool TryJoinUnsent(Progress progress, ulong previous, Entry[] entries)
+    {
+        if (progress.UnsentAppend is not { } unsent || unsent.Term != _term
+            || unsent.Index + (ulong)unsent.Entries.Count != previous || (entries.Length > 0 && unsent.Entries.Count > 0))
+        {
+            return false;
+        }
+
+        unsent.Commit = _log.Committed;
+        if (entries.Length > 0)
+        {
+            unsent.Entries = entries;
+        }
+
         return true;
     }
 
@@ -256,7 +283,7 @@ public sealed partial class RaftNode
     /// <summary>Only an entry of the own term is committed by counting (Raft §5.4.2); those before it follow.</summary>
     private bool MaybeCommit()
     {
-        ulong index = _configuration.Voters.CommittedIndex(id => _progress.TryGetValue(id, out Progress? progress) ? progress.Match : 0);
+        ulong index = _configuration.Voters.CommittedIndex(_match);
         if (index == ulong.MaxValue || index <= _log.Committed || !_log.Matches(index, _term))
         {
             return false;
@@ -270,19 +297,16 @@ public sealed partial class RaftNode
     private void BroadcastHeartbeat()
     {
         ReadOnlyMemory<byte> context = ReadContext();
-        foreach (ulong member in _configuration.Members)
+        foreach ((ulong member, Progress progress) in _others)
         {
-            if (member != Id)
+            // Never above what the member has: it commits without a look at its log.
+            Send(new Message
             {
-                // Never above what the member has: it commits without a look at its log.
-                Send(new Message
-                {
-                    Type = MessageType.Heartbeat,
-                    To = member,
-                    Commit = Math.Min(_progress[member].Match, _log.Committed),
-                    Context = context,
-                });
-            }
+                Type = MessageType.Heartbeat,
+                To = member,
+                Commit = Math.Min(progress.Match, _log.Committed),
+                Context = context,
+            });
         }
     }
 

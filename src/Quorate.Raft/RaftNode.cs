@@ -1,4 +1,5 @@
 using Quorate.Raft.Quorum;
+using static Quorate.Raft.Invariant;
 
 namespace Quorate.Raft;
 
@@ -14,7 +15,10 @@ public sealed partial class RaftNode
     private readonly Dictionary<ulong, Progress> _progress = [];
     private readonly Dictionary<ulong, bool> _votes = [];
     private readonly Queue<SelfResponses> _selfResponses = [];
+    private readonly Func<ulong, ulong> _match;
+    private readonly List<Progress> _withUnsentAppend = [];
     private Configuration _configuration;
+    private (ulong Id, Progress Progress)[] _others = [];
     private List<Message> _messages = [];
     private List<Message> _messagesAfter = [];
     private List<Message> _ownResponses = [];
@@ -41,11 +45,9 @@ public sealed partial class RaftNode
         _options = options;
         _log = log;
         _configuration = Configuration.From(configuration);
-        _isLearner = _configuration.IsLearner(Id);
-        foreach (ulong member in _configuration.Members)
-        {
-            _progress[member] = NewProgress(member);
-        }
+        _match = id => _progress.TryGetValue(id, out Progress? progress) ? progress.Match : 0;
+        Require(_configuration.ToConfState().Equals(configuration), $"{Id:x} cannot restore configuration {configuration}");
+        RebuildProgress();
 
         if (!hardState.IsEmpty)
         {
@@ -115,9 +117,24 @@ public sealed partial class RaftNode
     /// <summary>Proposes one entry; <see cref="ProposalDroppedException"/> if there is nobody to take it.</summary>
     public void Propose(ReadOnlyMemory<byte> data) => Propose([new Entry(0, 0, EntryType.Normal, data)]);
 
-    /// <summary>Proposes entries (of which type and data count) in one go.</summary>
-    public void Propose(IReadOnlyList<Entry> entries) =>
-        StepLocal(new Message { Type = MessageType.Prop, From = Id, Entries = entries });
+    /// <summary>Proposes entries (of which type and data count) in one go; <see cref="ProposalDroppedException"/> as for one.</summary>
+    public void Propose(IReadOnlyList<Entry> entries)
+    {
+        if (!TryPropose(entries))
+        {
+            throw new ProposalDroppedException();
+        }
+    }
+
+    /// <summary>
+    /// Proposes entries (of which type and data count) in one go: one append to each member. False if nobody can take them: nothing of
+    /// them can ever be committed.
+    /// </summary>
+    public bool TryPropose(IReadOnlyList<Entry> entries)
+    {
+        Require(entries.Count > 0, $"{Id:x} stepped empty MsgProp");
+        return TryPropose(new Message { Type = MessageType.Prop, From = Id, Entries = entries });
+    }
 
     public void ProposeConfChange(ConfChange change) =>
         Propose([new Entry(0, 0, EntryType.ConfChange, RaftWire.Encode(change))]);
@@ -141,7 +158,9 @@ public sealed partial class RaftNode
     /// <summary>Forgets who leads, so that the next vote request is answered.</summary>
     public void ForgetLeader() => StepLocal(new Message { Type = MessageType.ForgetLeader });
 
-    /// <summary>Takes a message from the network.</summary>
+    /// <summary>
+    /// Takes a message from the network. What no member may send is dropped, and so is a forwarded proposal or read that cannot be taken.
+    /// </summary>
     public void Step(Message message)
     {
         if (message.Type is MessageType.Hup or MessageType.Beat or MessageType.Unreachable or MessageType.SnapStatus
@@ -157,8 +176,19 @@ public sealed partial class RaftNode
             return;
         }
 
-        if (message.Type == MessageType.Prop && message.Entries.Count == 0)
+        if (message.Type == MessageType.Prop)
         {
+            if (message.Entries.Count > 0)
+            {
+                TryPropose(message);
+            }
+
+            return;
+        }
+
+        if (message.Term == 0 && message.Type != MessageType.ReadIndex)
+        {
+            // Without a term it would pass all rules of terms (spec 08 §23, trap 28).
             return;
         }
 
@@ -167,11 +197,17 @@ public sealed partial class RaftNode
 
     public bool HasReady =>
         _messages.Count > 0 || _messagesAfter.Count > 0 || _ownResponses.Count > 0 || _readStates.Count > 0 || _log.HasUnsent
-        || _log.HasCommitted || HardState != _handedHardState || _handedSoftState != (Role, _leader);
+        || _log.HasCommitted(_options.MaxCommittedSizePerReady) || HardState != _handedHardState || _handedSoftState != (Role, _leader);
 
     /// <summary>Takes all work that there is now.</summary>
     public Ready TakeReady()
     {
+        foreach (Progress progress in _withUnsentAppend)
+        {
+            progress.UnsentAppend = null;
+        }
+
+        _withUnsentAppend.Clear();
         HardState hardState = HardState;
         bool hardStateChanged = hardState != _handedHardState;
         Append? append = null;
@@ -226,36 +262,35 @@ public sealed partial class RaftNode
         }
     }
 
-    /// <summary>The host has applied all committed entries up to an index.</summary>
+    /// <summary>
+    /// The host has applied all committed entries, or installed a received snapshot, up to an index. Changes of the configuration up to
+    /// there were given to <see cref="ApplyConfChange"/> before.
+    /// </summary>
     public void Applied(ulong index)
     {
-        ulong before = _log.Applied;
-        if (_options.MaxUncommittedSize > 0)
-        {
-            ulong size = 0;
-            for (ulong each = Math.Max(before + 1, _log.FirstIndex); each <= index; each++)
-            {
-                size += (ulong)_log[each].Data.Length;
-            }
-
-            _uncommittedSize -= Math.Min(size, _uncommittedSize);
-        }
-
-        _log.AppliedTo(index);
+        _uncommittedSize -= Math.Min(_log.AppliedTo(index), _uncommittedSize);
         if (Role == RaftRole.Leader && _configuration.AutoLeave && _log.Applied >= _pendingConfIndex)
         {
-            try
-            {
-                Propose([new Entry(0, 0, EntryType.ConfChangeV2, default)]);
-            }
-            catch (ProposalDroppedException)
-            {
-                // A transfer goes on; the next applied entry asks again.
-            }
+            // Dropped while a transfer goes on; the next applied entry asks again.
+            TryPropose([new Entry(0, 0, EntryType.ConfChangeV2, default)]);
         }
     }
 
     private bool IsPromotable => _configuration.Voters.Contains(Id) && !_isLearner && _log.PendingSnapshot is null;
+
+    private bool TryPropose(Message message)
+    {
+        switch (Role)
+        {
+            case RaftRole.Leader:
+                return HandleProposal(message);
+            case RaftRole.Follower when _leader != 0 && !_options.DisableProposalForwarding:
+                Send(new Message { Type = MessageType.Prop, To = _leader, From = message.From, Entries = message.Entries });
+                return true;
+            default:
+                return false;
+        }
+    }
 
     private void StepLocal(Message message)
     {
@@ -268,9 +303,6 @@ public sealed partial class RaftNode
         {
             case MessageType.Vote or MessageType.PreVote:
                 AnswerVote(message);
-                break;
-            case MessageType.Hup:
-                Campaign();
                 break;
             default:
                 switch (Role)
@@ -353,14 +385,6 @@ public sealed partial class RaftNode
     {
         switch (message.Type)
         {
-            case MessageType.Prop:
-                if (_leader == 0 || _options.DisableProposalForwarding)
-                {
-                    throw new ProposalDroppedException();
-                }
-
-                Send(new Message { Type = MessageType.Prop, To = _leader, From = message.From, Entries = message.Entries });
-                break;
             case MessageType.App:
                 HearLeader(message.From);
                 HandleAppend(message);
@@ -402,6 +426,9 @@ public sealed partial class RaftNode
 
                 _readStates.Add(new ReadState(message.Index, message.Entries[0].Data));
                 break;
+            case MessageType.ForgetLeader when _options.LeaseBasedReads:
+                Log($"{Id:x} ignoring MsgForgetLeader due to ReadOnlyLeaseBased");
+                break;
             case MessageType.ForgetLeader:
                 _leader = 0;
                 break;
@@ -412,8 +439,6 @@ public sealed partial class RaftNode
     {
         switch (message.Type)
         {
-            case MessageType.Prop:
-                throw new ProposalDroppedException();
             case MessageType.App or MessageType.Heartbeat or MessageType.Snap:
                 BecomeFollower(_term, message.From);
                 StepFollower(message);
@@ -429,9 +454,6 @@ public sealed partial class RaftNode
     {
         switch (message.Type)
         {
-            case MessageType.Prop:
-                HandleProposal(message);
-                return;
             case MessageType.ReadIndex:
                 HandleReadIndex(message);
                 return;
@@ -530,14 +552,6 @@ public sealed partial class RaftNode
         List<T> taken = list;
         list = [];
         return taken;
-    }
-
-    private static void Require(bool condition, string message)
-    {
-        if (!condition)
-        {
-            throw new RaftFatalException(message);
-        }
     }
 
     /// <summary>What the own disk's acknowledgement of an append means for the core itself, if the term is still the same.</summary>

@@ -15,7 +15,7 @@ public sealed record RaftOptions
     /// <summary>Bytes of encoded entries in one append; one entry is always allowed.</summary>
     public ulong MaxSizePerMessage { get; init; } = 1024 * 1024;
 
-    /// <summary>Bytes of encoded entries handed out for applying at once.</summary>
+    /// <summary>Bytes of encoded entries handed out for applying and not acknowledged; one entry is always allowed.</summary>
     public ulong MaxCommittedSizePerReady { get; init; } = 8 * 1024 * 1024;
 
     /// <summary>Bytes of proposals that a leader holds without having applied them; 0 for no limit.</summary>
@@ -32,6 +32,12 @@ public sealed record RaftOptions
     public bool PreVote { get; init; } = true;
 
     public bool DisableProposalForwarding { get; init; }
+
+    /// <summary>Lets the leader take changes of the configuration that it would refuse; for hosts that check them when they apply.</summary>
+    public bool DisableConfChangeValidation { get; init; }
+
+    /// <summary>A leader trusts its lease, so bounded clock drift, for reads (Raft thesis §6.4.1); etcd never does.</summary>
+    public bool LeaseBasedReads { get; init; }
 
     /// <summary>A leader that is removed, or becomes a learner, steps down at once.</summary>
     public bool StepDownOnRemoval { get; init; }
@@ -52,6 +58,7 @@ public sealed record RaftOptions
         Require(HeartbeatTick > 0, "heartbeat tick must be greater than 0");
         Require(ElectionTick > HeartbeatTick, "election tick must be greater than heartbeat tick");
         Require(MaxInflightMessages > 0, "max inflight messages must be greater than 0");
+        Require(CheckQuorum || !LeaseBasedReads, "CheckQuorum must be enabled when ReadOnlyOption is ReadOnlyLeaseBased");
         Require(MaxInflightBytes == 0 || MaxInflightBytes >= MaxSizePerMessage, "max inflight bytes must be >= max message size");
     }
 

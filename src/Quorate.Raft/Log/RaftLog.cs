@@ -1,3 +1,5 @@
+using static Quorate.Raft.Invariant;
+
 namespace Quorate.Raft;
 
 /// <summary>
@@ -11,6 +13,10 @@ public sealed class RaftLog
     private readonly Queue<OutstandingAppend> _outstanding = [];
     private ulong _handedOut;
     private ulong _lastAppendId;
+    private ulong _applyingBytes;
+    private ulong _sliceFrom;
+    private ulong _sliceLimit;
+    private Entry[] _slice = [];
 
     /// <param name="compacted">The last entry before the log, by a snapshot or the beginning (0, 0).</param>
     /// <param name="entries">The entries after it, all durable.</param>
@@ -71,12 +77,21 @@ public sealed class RaftLog
 
     public bool IsUpToDate(ulong index, ulong term) => term > LastTerm || (term == LastTerm && index >= LastIndex);
 
-    /// <summary>Entries from an index on, at least one if there is any, no more than a size in encoded bytes.</summary>
+    /// <summary>
+    /// Entries from an index on, at least one if there is any, no more than a size in encoded bytes. The array may be shared: the disk and
+    /// all members are mostly given the same entries, one after the other.
+    /// </summary>
     public Entry[] Slice(ulong from, ulong through, ulong maxSize)
     {
         if (from > through)
         {
             return [];
+        }
+
+        Require(from >= FirstIndex && through <= LastIndex, $"slice [{from},{through}] out of bound [{FirstIndex},{LastIndex}]");
+        if (through == LastIndex && from == _sliceFrom && maxSize == _sliceLimit)
+        {
+            return _slice;
         }
 
         int start = (int)(from - FirstIndex), count = 0;
@@ -94,6 +109,11 @@ public sealed class RaftLog
 
         var slice = new Entry[count];
         _entries.CopyTo(start, slice, 0, count);
+        if (through == LastIndex)
+        {
+            (_sliceFrom, _sliceLimit, _slice) = (from, maxSize, slice);
+        }
+
         return slice;
     }
 
@@ -102,6 +122,7 @@ public sealed class RaftLog
     {
         Require(entry.Index == LastIndex + 1, $"append of {entry.Index} after {LastIndex}");
         _entries.Add(entry);
+        ForgetSlice();
     }
 
     /// <summary>
@@ -142,6 +163,7 @@ public sealed class RaftLog
     {
         Require(snapshot.Metadata.Index > Committed, $"snapshot {snapshot.Metadata.Index} is behind committed {Committed}");
         _entries.Clear();
+        ForgetSlice();
         Forget(snapshot.Metadata.Index);
         CompactedIndex = snapshot.Metadata.Index;
         CompactedTerm = snapshot.Metadata.Term;
@@ -180,29 +202,52 @@ public sealed class RaftLog
 
         PendingSnapshot = null;
         PendingSnapshotHandedOut = false;
+        // The snapshot itself is the host's to install; it reports that by AppliedTo, before anything that follows.
+        Applying = Math.Max(Applying, append.Snapshot.Metadata.Index);
         return true;
     }
 
-    /// <summary>Committed entries that are durable here and were not handed out for applying yet.</summary>
-    public bool HasCommitted => PendingSnapshot is null && Applying < Math.Min(Committed, Durable);
+    /// <summary>
+    /// Whether there are committed entries that are durable here and were not handed out for applying yet, and less than a size in encoded
+    /// bytes is being applied.
+    /// </summary>
+    public bool HasCommitted(ulong maxApplying) =>
+        PendingSnapshot is null && Applying < Math.Min(Committed, Durable) && (_applyingBytes < maxApplying || _applyingBytes == 0);
 
-    public Entry[] TakeCommitted(ulong maxSize)
+    /// <summary>Hands out entries to apply, as long as no more than a size in encoded bytes is being applied; at least one.</summary>
+    public Entry[] TakeCommitted(ulong maxApplying)
     {
-        if (!HasCommitted)
+        if (!HasCommitted(maxApplying))
         {
             return [];
         }
 
-        Entry[] entries = Slice(Applying + 1, Math.Min(Committed, Durable), maxSize);
+        Entry[] entries = Slice(Applying + 1, Math.Min(Committed, Durable), maxApplying - Math.Min(maxApplying, _applyingBytes));
         Applying = entries[^1].Index;
+        foreach (Entry entry in entries)
+        {
+            _applyingBytes += (ulong)RaftWire.SizeOf(entry);
+        }
+
         return entries;
     }
 
-    public void AppliedTo(ulong index)
+    /// <summary>The host has applied everything up to an index; returns the bytes of payload of that.</summary>
+    public ulong AppliedTo(ulong index)
     {
         Require(index >= Applied && index <= Committed, $"applied({index}) is out of range [prevApplied({Applied}), committed({Committed})]");
+        ulong payload = 0, size = 0;
+        for (ulong each = Math.Max(Applied + 1, FirstIndex); each <= index; each++)
+        {
+            Entry entry = this[each];
+            payload += (ulong)entry.Data.Length;
+            size += (ulong)RaftWire.SizeOf(entry);
+        }
+
         Applied = index;
         Applying = Math.Max(Applying, index);
+        _applyingBytes = Applied == Applying ? 0 : _applyingBytes - Math.Min(size, _applyingBytes);
+        return payload;
     }
 
     /// <summary>Forgets entries up to an index that was applied; its term stays known.</summary>
@@ -216,6 +261,7 @@ public sealed class RaftLog
         Require(index <= Applied, $"compaction to {index} passes applied {Applied}");
         ulong term = TermAt(index)!.Value;
         _entries.RemoveRange(0, (int)(index - CompactedIndex));
+        ForgetSlice();
         CompactedIndex = index;
         CompactedTerm = term;
     }
@@ -226,11 +272,14 @@ public sealed class RaftLog
         {
             int start = (int)(from - FirstIndex);
             _entries.RemoveRange(start, _entries.Count - start);
+            ForgetSlice();
             Forget(from - 1);
             Durable = Math.Min(Durable, from - 1);
             _handedOut = Math.Min(_handedOut, from - 1);
         }
     }
+
+    private void ForgetSlice() => (_sliceFrom, _slice) = (0, []);
 
     /// <summary>Appends on their way to the disk tell nothing about entries above an index any more.</summary>
     private void Forget(ulong above)
@@ -238,14 +287,6 @@ public sealed class RaftLog
         foreach (OutstandingAppend append in _outstanding)
         {
             append.LastIndex = Math.Min(append.LastIndex, above);
-        }
-    }
-
-    private static void Require(bool condition, string message)
-    {
-        if (!condition)
-        {
-            throw new RaftFatalException(message);
         }
     }
 

@@ -17,9 +17,9 @@ public sealed class Message
 
     public ulong Index { get; init; }
 
-    public IReadOnlyList<Entry> Entries { get; init; } = [];
+    public IReadOnlyList<Entry> Entries { get; set; } = [];
 
-    public ulong Commit { get; init; }
+    public ulong Commit { get; set; }
 
     /// <summary>Meaningful in <see cref="MessageType.Snap"/> only; null also stands for an empty one.</summary>
     public Snapshot? Snapshot { get; init; }

@@ -1,3 +1,5 @@
+using static Quorate.Raft.Invariant;
+
 namespace Quorate.Raft.Quorum;
 
 /// <summary>The applied configuration, and the pure rules by which it changes (Ongaro's thesis §4; spec 08 §12.1).</summary>
@@ -28,7 +30,8 @@ public sealed record Configuration(JointConfig Voters, IReadOnlySet<ulong> Learn
     public Configuration Apply(ConfChangeV2 change) =>
         change.LeavesJoint ? LeaveJoint() : change.EntersJoint ? EnterJoint(change) : Simple(change);
 
-    private Configuration Simple(ConfChangeV2 change)
+    /// <summary>Changes at most one voter; the outcome takes effect at once.</summary>
+    public Configuration Simple(ConfChangeV2 change)
     {
         Require(!Voters.IsJoint, "can't apply simple config change in joint config");
         Configuration next = Change(change.Changes, Voters.Outgoing);
@@ -38,14 +41,15 @@ public sealed record Configuration(JointConfig Voters, IReadOnlySet<ulong> Learn
         return next;
     }
 
-    private Configuration EnterJoint(ConfChangeV2 change)
+    /// <summary>Changes any members; until the joint configuration is left, both the old voters and the new ones must agree.</summary>
+    public Configuration EnterJoint(ConfChangeV2 change)
     {
         Require(!Voters.IsJoint, "config is already joint");
         Require(Voters.Incoming.Count > 0, "can't make a zero-voter config joint");
         return Change(change.Changes, Voters.Incoming) with { AutoLeave = change.LeavesByItself };
     }
 
-    private Configuration LeaveJoint()
+    public Configuration LeaveJoint()
     {
         Require(Voters.IsJoint, "can't leave a non-joint config");
         return new Configuration(new JointConfig(Voters.Incoming, new MajorityConfig([])),
@@ -93,13 +97,5 @@ public sealed record Configuration(JointConfig Voters, IReadOnlySet<ulong> Learn
 
         Require(voters.Count > 0, "removed all voters");
         return new Configuration(new JointConfig(new MajorityConfig(voters), outgoing), learners, next, AutoLeave);
-    }
-
-    private static void Require(bool condition, string message)
-    {
-        if (!condition)
-        {
-            throw new RaftFatalException(message);
-        }
     }
 }

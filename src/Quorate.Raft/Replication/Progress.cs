@@ -26,6 +26,9 @@ public sealed class Progress(Inflights inflights, ulong next)
 
     public Inflights Inflights => inflights;
 
+    /// <summary>The last append to the member, as long as it was not handed out to be sent.</summary>
+    public Message? UnsentAppend { get; set; }
+
     public bool IsPaused => State switch
     {
         ProgressState.Probe => FlowPaused,
@@ -57,23 +60,22 @@ public sealed class Progress(Inflights inflights, ulong next)
     /// <summary>The snapshot did not arrive: the probe begins at the known match again.</summary>
     public void SnapshotFailed() => PendingSnapshot = 0;
 
+    /// <summary>An append with so many entries went out.</summary>
     public void SentEntries(int count, ulong bytes)
     {
-        if (count == 0)
+        if (State != ProgressState.Replicate)
         {
+            FlowPaused |= count > 0;
             return;
         }
 
-        if (State == ProgressState.Replicate)
+        if (count > 0)
         {
             Next += (ulong)count;
             inflights.Add(Next - 1, bytes);
-            FlowPaused = inflights.IsFull;
         }
-        else
-        {
-            FlowPaused = true;
-        }
+
+        FlowPaused = inflights.IsFull;
     }
 
     /// <summary>The member has all up to an index; false if that was known.</summary>
