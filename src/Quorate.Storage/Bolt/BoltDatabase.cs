@@ -23,6 +23,7 @@ public sealed unsafe class BoltDatabase : IDisposable
     private BoltMeta _meta;
     private long _fileLength;
     private bool _isWriting;
+    private bool _closesWhenUnused;
 
     private BoltDatabase(IFileSystem files, IFile file, BoltOptions options)
     {
@@ -131,6 +132,21 @@ public sealed unsafe class BoltDatabase : IDisposable
         return new BoltWriteTransaction(this, _meta);
     }
 
+    /// <summary>Closes the database when its last reader ends; nothing may be written any more.</summary>
+    public void DisposeWhenUnused()
+    {
+        lock (_readersLock)
+        {
+            _closesWhenUnused = true;
+            if (_readers.Count > 0)
+            {
+                return;
+            }
+        }
+
+        Dispose();
+    }
+
     public void Dispose()
     {
         _mapping.Dispose();
@@ -155,7 +171,14 @@ public sealed unsafe class BoltDatabase : IDisposable
             {
                 _readers[transaction] = count;
             }
+
+            if (!_closesWhenUnused || _readers.Count > 0)
+            {
+                return;
+            }
         }
+
+        Dispose();
     }
 
     internal void EndWrite() => _isWriting = false;
