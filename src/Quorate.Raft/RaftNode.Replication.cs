@@ -370,9 +370,10 @@ public sealed partial class RaftNode
             return false;
         }
 
+        // The configuration is that of what is applied: it changes when the host has installed the snapshot. Until then the host may
+        // still report entries, and changes of the configuration among them, that were handed out before.
         _log.Restore(snapshot);
-        _configuration = Configuration.From(metadata.ConfState);
-        RebuildProgress();
+        _restoring = metadata;
         return true;
     }
 

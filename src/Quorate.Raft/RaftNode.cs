@@ -35,6 +35,7 @@ public sealed partial class RaftNode
     private bool _isLearner;
     private HardState _handedHardState;
     private (RaftRole Role, ulong Leader) _handedSoftState;
+    private SnapshotMetadata? _restoring;
 
     /// <param name="hardState">As last made durable.</param>
     /// <param name="log">What is on the disk.</param>
@@ -269,6 +270,14 @@ public sealed partial class RaftNode
     public void Applied(ulong index)
     {
         _uncommittedSize -= Math.Min(_log.AppliedTo(index), _uncommittedSize);
+        if (_restoring is { } restored && index >= restored.Index)
+        {
+            Require(_log.PendingSnapshot is null, $"{Id:x} applied snapshot {index} before it was durable");
+            _restoring = null;
+            _configuration = Configuration.From(restored.ConfState);
+            RebuildProgress();
+        }
+
         if (Role == RaftRole.Leader && _configuration.AutoLeave && _log.Applied >= _pendingConfIndex)
         {
             // Dropped while a transfer goes on; the next applied entry asks again.
@@ -276,7 +285,7 @@ public sealed partial class RaftNode
         }
     }
 
-    private bool IsPromotable => _configuration.Voters.Contains(Id) && !_isLearner && _log.PendingSnapshot is null;
+    private bool IsPromotable => _configuration.Voters.Contains(Id) && !_isLearner && _restoring is null;
 
     private bool TryPropose(Message message)
     {
