@@ -56,6 +56,20 @@ public sealed partial class Keyspace
         }
     }
 
+    /// <summary>All changes from a revision on that are not compacted, in order, as rows; a return of false ends it.</summary>
+    public void VisitHistory(long from, RowVisitor visit)
+    {
+        BackendView view = _backend.AcquireView();
+        try
+        {
+            view.VisitRows(from, visit);
+        }
+        finally
+        {
+            view.Release();
+        }
+    }
+
     private RangeResult Read(KeyIndex.Node root, BackendView view, long current, RangeRequest request)
     {
         if (request.Revision > current)

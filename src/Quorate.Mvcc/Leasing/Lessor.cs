@@ -22,6 +22,7 @@ public sealed class Lessor : IKeyLeases
     private readonly Dictionary<byte[], long> _leaseByKey = new(ByteOrder.Instance);
     private readonly PriorityQueue<long, DateTimeOffset> _expiries = new();
     private readonly TimeProvider _time;
+    private readonly long _start;
     private Backend _backend;
     private int _keyCount;
     private bool _isPrimary;
@@ -31,6 +32,7 @@ public sealed class Lessor : IKeyLeases
     {
         _backend = backend;
         _time = time;
+        _start = time.GetTimestamp();
         MinTtl = minTtl;
         Load();
     }
@@ -82,7 +84,7 @@ public sealed class Lessor : IKeyLeases
             _leases[id] = lease;
             if (_isPrimary)
             {
-                Schedule(lease, _time.GetUtcNow().AddSeconds(lease.Ttl));
+                Schedule(lease, Now.AddSeconds(lease.Ttl));
             }
 
             Store(lease);
@@ -166,7 +168,7 @@ public sealed class Lessor : IKeyLeases
                 return null;
             }
 
-            DateTimeOffset now = _time.GetUtcNow();
+            DateTimeOffset now = Now;
             if (lease.Expiry <= now)
             {
                 isExpired = true;
@@ -191,7 +193,7 @@ public sealed class Lessor : IKeyLeases
 
             long remaining = lease.Expiry == DateTimeOffset.MaxValue
                 ? long.MaxValue
-                : (long)(lease.Expiry - _time.GetUtcNow()).TotalSeconds;
+                : (long)(lease.Expiry - Now).TotalSeconds;
             return new LeaseInfo(id, lease.Ttl, remaining, [.. lease.Keys]);
         }
     }
@@ -215,7 +217,7 @@ public sealed class Lessor : IKeyLeases
         {
             _isPrimary = true;
             _expiries.Clear();
-            DateTimeOffset now = _time.GetUtcNow();
+            DateTimeOffset now = Now;
             foreach (LeaseState lease in _leases.Values)
             {
                 Schedule(lease, now + extension + TimeSpan.FromSeconds(lease.RemainingTtl > 0 ? lease.RemainingTtl : lease.Ttl));
@@ -270,7 +272,7 @@ public sealed class Lessor : IKeyLeases
         lock (_lock)
         {
             var expired = new List<long>();
-            DateTimeOffset now = _time.GetUtcNow();
+            DateTimeOffset now = Now;
             while (_isPrimary && expired.Count < limit && _expiries.TryPeek(out long id, out DateTimeOffset at) && at <= now)
             {
                 _expiries.Dequeue();
@@ -299,7 +301,7 @@ public sealed class Lessor : IKeyLeases
     {
         lock (_lock)
         {
-            DateTimeOffset now = _time.GetUtcNow();
+            DateTimeOffset now = Now;
             return !_isPrimary
                 ? []
                 : [.. _leases.Values.Where(lease => lease.Ttl > atLeast.TotalSeconds && lease.Expiry > now)
@@ -336,6 +338,9 @@ public sealed class Lessor : IKeyLeases
             Load();
         }
     }
+
+    /// <summary>A clock that runs on evenly whatever the wall clock is set to.</summary>
+    private DateTimeOffset Now => DateTimeOffset.UnixEpoch + _time.GetElapsedTime(_start);
 
     private void Load()
     {
