@@ -3,7 +3,9 @@ using System.Runtime.CompilerServices;
 
 namespace Quorate.Raft;
 
-/// <summary>Assertions, which stay on in release builds: a core that goes on after one would spread damage to other members.</summary>
+/// <summary>
+/// Assertions, which stay on in release builds: a core that goes on after one would spread damage to other members.
+/// </summary>
 internal static class Invariant
 {
     public static void Require([DoesNotReturnIf(false)] bool condition, string message)

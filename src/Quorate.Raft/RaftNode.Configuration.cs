@@ -6,7 +6,8 @@ namespace Quorate.Raft;
 public sealed partial class RaftNode
 {
     /// <summary>
-    /// Applies a committed change; the host calls it for each such entry, in the order of the log and before it reports the entry by
+    /// Applies a committed change; the host calls it for each such entry, in the order of the log and before it reports the entry
+    /// by
     /// <see cref="Applied"/>, with a node id of 0 for a change that it refuses. Returns the configuration then.
     /// </summary>
     public ConfState ApplyConfChange(ConfChangeV2 change)
@@ -53,7 +54,9 @@ public sealed partial class RaftNode
         return ConfState;
     }
 
-    /// <summary>Whether the leader takes a proposed change; one that it does not becomes an empty entry (spec 08 §12.1).</summary>
+    /// <summary>
+    /// Whether the leader takes a proposed change; one that it does not becomes an empty entry (spec 08 §12.1).
+    /// </summary>
     private bool MayProposeConfChange(Entry entry)
     {
         ConfChangeV2 change;
@@ -72,7 +75,8 @@ public sealed partial class RaftNode
 
         bool isJoint = _configuration.Voters.IsJoint;
         string? refusal = _options.DisableConfChangeValidation ? null
-            : _pendingConfIndex > _log.Applied ? $"possible unapplied conf change at index {_pendingConfIndex} (applied to {_log.Applied})"
+            : _pendingConfIndex > _log.Applied
+                ? $"possible unapplied conf change at index {_pendingConfIndex} (applied to {_log.Applied})"
             : isJoint && !change.LeavesJoint ? "must transition out of joint config first"
             : !isJoint && change.LeavesJoint ? "not in joint state; refusing empty conf change"
             : null;

@@ -103,7 +103,8 @@ public sealed partial class RaftNode
                 continue;
             }
 
-            Log($"{Id:x} [logterm: {_log.LastTerm}, index: {_log.LastIndex}] sent Msg{(preVote ? "PreVote" : "Vote")} request to {voter:x} at term {_term}");
+            Log($"{Id:x} [logterm: {_log.LastTerm}, index: {_log.LastIndex}] sent Msg{(preVote ? "PreVote" : "Vote")} "
+                + $"request to {voter:x} at term {_term}");
             SendAfter(new Message
             {
                 Type = preVote ? MessageType.PreVote : MessageType.Vote,
@@ -121,8 +122,7 @@ public sealed partial class RaftNode
         bool isPreVote = message.Type == MessageType.PreVote;
         bool canVote = _vote == message.From || (_vote == 0 && _leader == 0) || (isPreVote && message.Term > _term);
         bool grant = canVote && _log.IsUpToDate(message.Index, message.LogTerm);
-        Log($"{Id:x} [logterm: {_log.LastTerm}, index: {_log.LastIndex}, vote: {_vote:x}] {(grant ? "cast" : "rejected")} Msg{message.Type} "
-            + $"{(grant ? "for" : "from")} {message.From:x} [logterm: {message.LogTerm}, index: {message.Index}] at term {_term}");
+        Log($"{DescribeLog()} {(grant ? "cast" : "rejected")} {DescribeRequest(message, grant)}");
         SendAfter(new Message
         {
             Type = isPreVote ? MessageType.PreVoteResp : MessageType.VoteResp,
@@ -136,6 +136,12 @@ public sealed partial class RaftNode
             _vote = message.From;
         }
     }
+
+    private string DescribeLog() => $"{Id:x} [logterm: {_log.LastTerm}, index: {_log.LastIndex}, vote: {_vote:x}]";
+
+    private string DescribeRequest(Message message, bool granted = false) =>
+        $"Msg{message.Type} {(granted ? "for" : "from")} {message.From:x} [logterm: {message.LogTerm}, index: {message.Index}] "
+        + $"at term {_term}";
 
     private void CountVote(Message message)
     {

@@ -4,9 +4,9 @@ using Quorate.Raft.Quorum;
 namespace Quorate.Raft;
 
 /// <summary>
-/// Linearizable reads without a log entry (Ongaro's thesis §6.4; spec 08 §13). Each round of heartbeats carries a number, how many reads were
-/// asked for so far in this leadership; whoever echoes it confirms all of them. No two rounds share a number, so that a late echo of an
-/// earlier round confirms nothing that came after it (B-20).
+/// Linearizable reads without a log entry (Ongaro's thesis §6.4; spec 08 §13). Each round of heartbeats carries a number, how
+/// many reads were asked for so far in this leadership; whoever echoes it confirms all of them. No two rounds share a number, so
+/// that a late echo of an earlier round confirms nothing that came after it (B-20).
 /// </summary>
 public sealed partial class RaftNode
 {
@@ -56,7 +56,8 @@ public sealed partial class RaftNode
 
     private void StartRead(Message request)
     {
-        bool alone = _configuration.Voters.Voters.Count == 1 && !_configuration.Voters.IsJoint && _configuration.Voters.Contains(Id);
+        bool alone = _configuration.Voters.Voters.Count == 1 && !_configuration.Voters.IsJoint
+            && _configuration.Voters.Contains(Id);
         if (alone)
         {
             AnswerRead(request, _log.Committed);
@@ -106,7 +107,8 @@ public sealed partial class RaftNode
         }
 
         ulong asked = _confirmedReads + (ulong)_pendingReads.Count;
-        ulong confirmed = _configuration.Voters.CommittedIndex(id => id == Id ? asked : _readAcknowledgements.GetValueOrDefault(id));
+        ulong confirmed = _configuration.Voters.CommittedIndex(
+            id => id == Id ? asked : _readAcknowledgements.GetValueOrDefault(id));
         while (_confirmedReads < confirmed && _pendingReads.TryDequeue(out (Message Request, ulong Index) read))
         {
             _confirmedReads++;

@@ -7,8 +7,8 @@ namespace Quorate.Raft;
 public sealed partial class RaftNode
 {
     /// <summary>
-    /// Gives the snapshot to send to a member that needs entries from before the log; null if there is none at hand now, in which case the
-    /// next trigger asks again. It must not be older than <see cref="RaftLog.CompactedIndex"/>. Set by the host.
+    /// Gives the snapshot to send to a member that needs entries from before the log; null if there is none at hand now, in which
+    /// case the next trigger asks again. It must not be older than <see cref="RaftLog.CompactedIndex"/>. Set by the host.
     /// </summary>
     public Func<Snapshot?> SnapshotSource { get; set; } = () => null;
 
@@ -25,7 +25,8 @@ public sealed partial class RaftNode
             size += (ulong)entry.Data.Length;
         }
 
-        if (_options.MaxUncommittedSize > 0 && _uncommittedSize > 0 && size > 0 && _uncommittedSize + size > _options.MaxUncommittedSize)
+        if (_options.MaxUncommittedSize > 0 && _uncommittedSize > 0 && size > 0
+            && _uncommittedSize + size > _options.MaxUncommittedSize)
         {
             return false;
         }
@@ -101,8 +102,8 @@ public sealed partial class RaftNode
     }
 
     /// <summary>
-    /// An append that goes on where one ends that still waits to be sent, and of which at least one has no entries, needs no message of
-    /// its own: under load this halves the messages, most of which would only carry a commit index.
+    /// An append that goes on where one ends that still waits to be sent, and of which at least one has no entries, needs no
+    /// message of its own: under load this halves the messages, most of which would only carry a commit index.
     /// </summary>
     private bool TryJoinUnsent(Progress progress, ulong previous, Entry[] entries)
     {
@@ -172,7 +173,9 @@ public sealed partial class RaftNode
         SendAfter(new Message { Type = MessageType.AppResp, To = message.From, Index = last });
     }
 
-    /// <summary>etcd trusts the sender here; a log with a gap or with falling terms would be beyond repair (spec 08 §8.2, [rec]).</summary>
+    /// <summary>
+    /// etcd trusts the sender here; a log with a gap or with falling terms would be beyond repair (spec 08 §8.2, [rec]).
+    /// </summary>
     private static bool AreContiguous(Message message)
     {
         ulong index = message.Index, term = message.LogTerm;
@@ -189,7 +192,9 @@ public sealed partial class RaftNode
         return true;
     }
 
-    /// <summary>The largest index, not above the given one, whose term is not above the given one or not known (spec 08 §8.3).</summary>
+    /// <summary>
+    /// The largest index, not above the given one, whose term is not above the given one or not known (spec 08 §8.3).
+    /// </summary>
     private (ulong Index, ulong Term) FindConflict(ulong index, ulong term)
     {
         for (; index > 0; index--)
@@ -338,12 +343,14 @@ public sealed partial class RaftNode
         ulong answer = _log.Committed;
         if (TryRestore(snapshot))
         {
-            Log($"{Id:x} [commit: {_log.Committed}] restored snapshot [index: {snapshot.Metadata.Index}, term: {snapshot.Metadata.Term}]");
+            Log($"{Id:x} [commit: {_log.Committed}] restored snapshot [index: {snapshot.Metadata.Index}, "
+                + $"term: {snapshot.Metadata.Term}]");
             answer = _log.LastIndex;
         }
         else
         {
-            Log($"{Id:x} [commit: {_log.Committed}] ignored snapshot [index: {snapshot.Metadata.Index}, term: {snapshot.Metadata.Term}]");
+            Log($"{Id:x} [commit: {_log.Committed}] ignored snapshot [index: {snapshot.Metadata.Index}, "
+                + $"term: {snapshot.Metadata.Term}]");
             answer = _log.Committed;
         }
 
@@ -370,8 +377,8 @@ public sealed partial class RaftNode
             return false;
         }
 
-        // The configuration is that of what is applied: it changes when the host has installed the snapshot. Until then the host may
-        // still report entries, and changes of the configuration among them, that were handed out before.
+        // The configuration is that of what is applied: it changes when the host has installed the snapshot. Until then the host
+        // may still report entries, and changes of the configuration among them, that were handed out before.
         _log.Restore(snapshot);
         _restoring = metadata;
         return true;

@@ -4,9 +4,9 @@ using static Quorate.Raft.Invariant;
 namespace Quorate.Raft;
 
 /// <summary>
-/// One member's consensus core: Raft (Ongaro and Ousterhout 2014; Ongaro's thesis), message-compatible with etcd 3.4 to 3.7 (spec 08).
-/// It is driven by ticks, messages, requests and acknowledgements, and answers with batches of work (<see cref="TakeReady"/>). It does no
-/// I/O, reads no clock and starts no thread; it is not safe for several threads.
+/// One member's consensus core: Raft (Ongaro and Ousterhout 2014; Ongaro's thesis), message-compatible with etcd 3.4 to 3.7 (spec
+/// 08). It is driven by ticks, messages, requests and acknowledgements, and answers with batches of work (<see
+/// cref="TakeReady"/>). It does no I/O, reads no clock and starts no thread; it is not safe for several threads.
 /// </summary>
 public sealed partial class RaftNode
 {
@@ -66,8 +66,9 @@ public sealed partial class RaftNode
         _vote = hardState.Vote;
         _handedHardState = HardState;
         _handedSoftState = (Role, _leader);
-        Log($"newRaft {Id:x} [peers: [{string.Join(',', _configuration.Voters.Voters.Select(id => id.ToString("x")))}], term: {_term}, "
-            + $"commit: {log.Committed}, applied: {log.Applied}, lastindex: {log.LastIndex}, lastterm: {log.LastTerm}]");
+        string peers = string.Join(',', _configuration.Voters.Voters.Select(id => id.ToString("x")));
+        Log($"newRaft {Id:x} [peers: [{peers}], term: {_term}, commit: {log.Committed}, "
+            + $"applied: {log.Applied}, lastindex: {log.LastIndex}, lastterm: {log.LastTerm}]");
     }
 
     public ulong Id => _options.Id;
@@ -91,8 +92,7 @@ public sealed partial class RaftNode
 
     public RaftStatus Status() => new(Id, HardState, _leader, Role, _log.Applied, _transferee, _configuration,
         Role == RaftRole.Leader
-            ? _progress.ToDictionary(pair => pair.Key,
-                pair => new MemberProgress(pair.Value.Match, pair.Value.Next, pair.Value.State, pair.Value.IsLearner, pair.Value.RecentActive))
+            ? _progress.ToDictionary(pair => pair.Key, pair => pair.Value.ToMemberProgress())
             : []);
 
     /// <summary>One heartbeat interval has passed.</summary>
@@ -118,7 +118,9 @@ public sealed partial class RaftNode
     /// <summary>Proposes one entry; <see cref="ProposalDroppedException"/> if there is nobody to take it.</summary>
     public void Propose(ReadOnlyMemory<byte> data) => Propose([new Entry(0, 0, EntryType.Normal, data)]);
 
-    /// <summary>Proposes entries (of which type and data count) in one go; <see cref="ProposalDroppedException"/> as for one.</summary>
+    /// <summary>
+    /// Proposes entries (of which type and data count) in one go; <see cref="ProposalDroppedException"/> as for one.
+    /// </summary>
     public void Propose(IReadOnlyList<Entry> entries)
     {
         if (!TryPropose(entries))
@@ -128,8 +130,8 @@ public sealed partial class RaftNode
     }
 
     /// <summary>
-    /// Proposes entries (of which type and data count) in one go: one append to each member. False if nobody can take them: nothing of
-    /// them can ever be committed.
+    /// Proposes entries (of which type and data count) in one go: one append to each member. False if nobody can take them:
+    /// nothing of them can ever be committed.
     /// </summary>
     public bool TryPropose(IReadOnlyList<Entry> entries)
     {
@@ -143,7 +145,9 @@ public sealed partial class RaftNode
     public void ProposeConfChange(ConfChangeV2 change) =>
         Propose([new Entry(0, 0, EntryType.ConfChangeV2, RaftWire.Encode(change))]);
 
-    /// <summary>Asks for a linearizable read; the answer comes as a <see cref="ReadState"/> with this context, or never.</summary>
+    /// <summary>
+    /// Asks for a linearizable read; the answer comes as a <see cref="ReadState"/> with this context, or never.
+    /// </summary>
     public void ReadIndex(ReadOnlyMemory<byte> context) =>
         StepLocal(new Message { Type = MessageType.ReadIndex, Entries = [new Entry(0, 0, EntryType.Normal, context)] });
 
@@ -160,7 +164,8 @@ public sealed partial class RaftNode
     public void ForgetLeader() => StepLocal(new Message { Type = MessageType.ForgetLeader });
 
     /// <summary>
-    /// Takes a message from the network. What no member may send is dropped, and so is a forwarded proposal or read that cannot be taken.
+    /// Takes a message from the network. What no member may send is dropped, and so is a forwarded proposal or read that cannot
+    /// be taken.
     /// </summary>
     public void Step(Message message)
     {
@@ -198,7 +203,8 @@ public sealed partial class RaftNode
 
     public bool HasReady =>
         _messages.Count > 0 || _messagesAfter.Count > 0 || _ownResponses.Count > 0 || _readStates.Count > 0 || _log.HasUnsent
-        || _log.HasCommitted(_options.MaxCommittedSizePerReady) || HardState != _handedHardState || _handedSoftState != (Role, _leader);
+        || _log.HasCommitted(_options.MaxCommittedSizePerReady)
+        || HardState != _handedHardState || _handedSoftState != (Role, _leader);
 
     /// <summary>Takes all work that there is now.</summary>
     public Ready TakeReady()
@@ -264,8 +270,8 @@ public sealed partial class RaftNode
     }
 
     /// <summary>
-    /// The host has applied all committed entries, or installed a received snapshot, up to an index. Changes of the configuration up to
-    /// there were given to <see cref="ApplyConfChange"/> before.
+    /// The host has applied all committed entries, or installed a received snapshot, up to an index. Changes of the configuration
+    /// up to there were given to <see cref="ApplyConfChange"/> before.
     /// </summary>
     public void Applied(ulong index)
     {
@@ -336,7 +342,8 @@ public sealed partial class RaftNode
     {
         if (message.Term == 0)
         {
-            // Local, or of a kind without a term. A vote without one could not be answered: it is dropped, where etcd stops (B-44).
+            // Local, or of a kind without a term. A vote without one could not be answered: it is dropped, where etcd stops
+            // (B-44).
             return message.Type is not (MessageType.Vote or MessageType.PreVote);
         }
 
@@ -357,8 +364,7 @@ public sealed partial class RaftNode
         }
         else if (message.Type == MessageType.PreVote)
         {
-            Log($"{Id:x} [logterm: {_log.LastTerm}, index: {_log.LastIndex}, vote: {_vote:x}] rejected MsgPreVote from {message.From:x} "
-                + $"[logterm: {message.LogTerm}, index: {message.Index}] at term {_term}");
+            Log($"{DescribeLog()} rejected {DescribeRequest(message)}");
             SendAfter(new Message { Type = MessageType.PreVoteResp, To = message.From, Term = _term, Reject = true });
         }
 
@@ -372,8 +378,7 @@ public sealed partial class RaftNode
             bool forced = message.Context.Span.SequenceEqual(CampaignTransfer);
             if (!forced && _options.CheckQuorum && _leader != 0 && _electionElapsed < _options.ElectionTick)
             {
-                Log($"{Id:x} [logterm: {_log.LastTerm}, index: {_log.LastIndex}, vote: {_vote:x}] ignored Msg{message.Type} from {message.From:x} "
-                    + $"[logterm: {message.LogTerm}, index: {message.Index}] at term {_term}: lease is not expired "
+                Log($"{DescribeLog()} ignored {DescribeRequest(message)}: lease is not expired "
                     + $"(remaining ticks: {_options.ElectionTick - _electionElapsed})");
                 return false;
             }
@@ -384,7 +389,8 @@ public sealed partial class RaftNode
             return true;
         }
 
-        Log($"{Id:x} [term: {_term}] received a Msg{message.Type} message with higher term from {message.From:x} [term: {message.Term}]");
+        Log($"{Id:x} [term: {_term}] received a Msg{message.Type} message with higher term from {message.From:x} "
+            + $"[term: {message.Term}]");
         bool fromLeader = message.Type is MessageType.App or MessageType.Heartbeat or MessageType.Snap;
         BecomeFollower(message.Term, fromLeader ? message.From : 0);
         return true;
@@ -414,7 +420,8 @@ public sealed partial class RaftNode
 
                 break;
             case MessageType.TimeoutNow:
-                Log($"{Id:x} [term {_term}] received MsgTimeoutNow from {message.From:x} and starts an election to get leadership.");
+                Log($"{Id:x} [term {_term}] received MsgTimeoutNow from {message.From:x} and starts an election "
+                    + "to get leadership.");
                 Hup(transfer: true);
                 break;
             case MessageType.ReadIndex:
@@ -429,7 +436,8 @@ public sealed partial class RaftNode
             case MessageType.ReadIndexResp:
                 if (message.Entries.Count != 1)
                 {
-                    Log($"{Id:x} invalid format of MsgReadIndexResp from {message.From:x}, entries count: {message.Entries.Count}");
+                    Log($"{Id:x} invalid format of MsgReadIndexResp from {message.From:x}, "
+                        + $"entries count: {message.Entries.Count}");
                     break;
                 }
 
@@ -563,7 +571,9 @@ public sealed partial class RaftNode
         return taken;
     }
 
-    /// <summary>What the own disk's acknowledgement of an append means for the core itself, if the term is still the same.</summary>
+    /// <summary>
+    /// What the own disk's acknowledgement of an append means for the core itself, if the term is still the same.
+    /// </summary>
     private sealed record SelfResponses(ulong Term, IReadOnlyList<Message> Responses);
 
     private static class Nothing<T>

@@ -33,7 +33,9 @@ public sealed record RaftOptions
 
     public bool DisableProposalForwarding { get; init; }
 
-    /// <summary>Lets the leader take changes of the configuration that it would refuse; for hosts that check them when they apply.</summary>
+    /// <summary>
+    /// Lets the leader take changes of the configuration that it would refuse; for hosts that check them when they apply.
+    /// </summary>
     public bool DisableConfChangeValidation { get; init; }
 
     /// <summary>A leader trusts its lease, so bounded clock drift, for reads (Raft thesis §6.4.1); etcd never does.</summary>

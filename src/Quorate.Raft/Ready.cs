@@ -1,7 +1,8 @@
 namespace Quorate.Raft;
 
 /// <summary>
-/// What the core wants done now (spec 08 §15). Messages go out at once; the append goes to the disk, in order, and is acknowledged by
+/// What the core wants done now (spec 08 §15). Messages go out at once; the append goes to the disk, in order, and is
+/// acknowledged by
 /// <see cref="RaftNode.Appended"/>; committed entries go to the applier and are acknowledged by <see cref="RaftNode.Applied"/>.
 /// </summary>
 public sealed class Ready

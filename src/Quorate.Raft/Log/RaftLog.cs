@@ -3,9 +3,9 @@ using static Quorate.Raft.Invariant;
 namespace Quorate.Raft;
 
 /// <summary>
-/// The log in memory, from the entry after <see cref="CompactedIndex"/> on: what is durable, what was handed out to become so, what is
-/// committed and applied. What a disk acknowledged is known by append, not by entry, so that an acknowledgement of entries that were
-/// overwritten since cannot make their successors look durable (spec 08 §8.9).
+/// The log in memory, from the entry after <see cref="CompactedIndex"/> on: what is durable, what was handed out to become so,
+/// what is committed and applied. What a disk acknowledged is known by append, not by entry, so that an acknowledgement of
+/// entries that were overwritten since cannot make their successors look durable (spec 08 §8.9).
 /// </summary>
 public sealed class RaftLog
 {
@@ -78,8 +78,8 @@ public sealed class RaftLog
     public bool IsUpToDate(ulong index, ulong term) => term > LastTerm || (term == LastTerm && index >= LastIndex);
 
     /// <summary>
-    /// Entries from an index on, at least one if there is any, no more than a size in encoded bytes. The array may be shared: the disk and
-    /// all members are mostly given the same entries, one after the other.
+    /// Entries from an index on, at least one if there is any, no more than a size in encoded bytes. The array may be shared: the
+    /// disk and all members are mostly given the same entries, one after the other.
     /// </summary>
     public Entry[] Slice(ulong from, ulong through, ulong maxSize)
     {
@@ -189,7 +189,8 @@ public sealed class RaftLog
     /// <summary>An append, the oldest that is outstanding, is durable; true if a snapshot became so with it.</summary>
     public bool Appended(ulong appendId)
     {
-        Require(_outstanding.TryDequeue(out OutstandingAppend? append) && append.Id == appendId, $"append {appendId} was acknowledged out of order");
+        Require(_outstanding.TryDequeue(out OutstandingAppend? append) && append.Id == appendId,
+            $"append {appendId} was acknowledged out of order");
         if (append!.LastIndex > Durable)
         {
             Durable = append.LastIndex;
@@ -208,13 +209,16 @@ public sealed class RaftLog
     }
 
     /// <summary>
-    /// Whether there are committed entries that are durable here and were not handed out for applying yet, and less than a size in encoded
-    /// bytes is being applied.
+    /// Whether there are committed entries that are durable here and were not handed out for applying yet, and less than a size
+    /// in encoded bytes is being applied.
     /// </summary>
     public bool HasCommitted(ulong maxApplying) =>
-        PendingSnapshot is null && Applying < Math.Min(Committed, Durable) && (_applyingBytes < maxApplying || _applyingBytes == 0);
+        PendingSnapshot is null && Applying < Math.Min(Committed, Durable)
+        && (_applyingBytes < maxApplying || _applyingBytes == 0);
 
-    /// <summary>Hands out entries to apply, as long as no more than a size in encoded bytes is being applied; at least one.</summary>
+    /// <summary>
+    /// Hands out entries to apply, as long as no more than a size in encoded bytes is being applied; at least one.
+    /// </summary>
     public Entry[] TakeCommitted(ulong maxApplying)
     {
         if (!HasCommitted(maxApplying))
@@ -235,7 +239,8 @@ public sealed class RaftLog
     /// <summary>The host has applied everything up to an index; returns the bytes of payload of that.</summary>
     public ulong AppliedTo(ulong index)
     {
-        Require(index >= Applied && index <= Committed, $"applied({index}) is out of range [prevApplied({Applied}), committed({Committed})]");
+        Require(index >= Applied && index <= Committed,
+            $"applied({index}) is out of range [prevApplied({Applied}), committed({Committed})]");
         ulong payload = 0, size = 0;
         for (ulong each = Math.Max(Applied + 1, FirstIndex); each <= index; each++)
         {

@@ -1,7 +1,8 @@
 namespace Quorate.Raft;
 
 /// <summary>Changes of several members at once (Ongaro's thesis §4.3; spec 08 §12.1).</summary>
-public sealed record ConfChangeV2(ConfChangeTransition Transition, IReadOnlyList<ConfChangeSingle> Changes, ReadOnlyMemory<byte> Context)
+public sealed record ConfChangeV2(
+    ConfChangeTransition Transition, IReadOnlyList<ConfChangeSingle> Changes, ReadOnlyMemory<byte> Context)
 {
     public static readonly ConfChangeV2 Leave = new(ConfChangeTransition.Auto, [], default);
 

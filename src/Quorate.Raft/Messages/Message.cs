@@ -1,6 +1,6 @@
 namespace Quorate.Raft;
 
-/// <summary>A message between members (raftpb.Message, spec 08 §3). Which fields a kind uses is in the catalogue there.</summary>
+/// <summary>A message between members (raftpb.Message, spec 08 §3); the catalogue there tells which fields a kind uses.</summary>
 public sealed class Message
 {
     public required MessageType Type { get; init; }

@@ -1,6 +1,8 @@
 namespace Quorate.Raft;
 
-/// <summary>The kinds of <see cref="Message"/> (spec 08 §3.3). Local kinds never cross the network and are discarded when they do.</summary>
+/// <summary>
+/// The kinds of <see cref="Message"/> (spec 08 §3.3). Local kinds never cross the network and are discarded when they do.
+/// </summary>
 public enum MessageType
 {
     Hup = 0,

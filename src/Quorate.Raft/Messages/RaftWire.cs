@@ -3,8 +3,8 @@ using System.Numerics;
 namespace Quorate.Raft;
 
 /// <summary>
-/// The bytes of raftpb (proto2), written in the form of 3.4 to 3.6, in which every scalar is always there: each version from 3.4 to 3.7
-/// reads it (spec 01 §4.1, 08 §3.1). Readers take absent and zero alike and skip unknown fields; malformed bytes give
+/// The bytes of raftpb (proto2), written in the form of 3.4 to 3.6, in which every scalar is always there: each version from 3.4
+/// to 3.7 reads it (spec 01 §4.1, 08 §3.1). Readers take absent and zero alike and skip unknown fields; malformed bytes give
 /// <see cref="FormatException"/>.
 /// </summary>
 public static class RaftWire
@@ -53,7 +53,8 @@ public static class RaftWire
 
     public static byte[] Encode(ConfChange change)
     {
-        var buffer = new byte[3 + VarintSize(change.Id) + VarintSize((ulong)change.Type) + VarintSize(change.NodeId) + BytesSize(change.Context)];
+        var buffer = new byte[3 + VarintSize(change.Id) + VarintSize((ulong)change.Type) + VarintSize(change.NodeId)
+            + BytesSize(change.Context)];
         var writer = new Writer(buffer);
         writer.Field(1, change.Id);
         writer.Field(2, (ulong)change.Type);
@@ -87,9 +88,9 @@ public static class RaftWire
     /// <summary>Size in bytes of <see cref="Encode(Message)"/>.</summary>
     public static int SizeOf(Message message)
     {
-        int size = 9 + VarintSize((ulong)message.Type) + VarintSize(message.To) + VarintSize(message.From) + VarintSize(message.Term)
-            + VarintSize(message.LogTerm) + VarintSize(message.Index) + VarintSize(message.Commit) + 1 + VarintSize(message.RejectHint)
-            + BytesSize(message.Context);
+        int size = 9 + VarintSize((ulong)message.Type) + VarintSize(message.To) + VarintSize(message.From)
+            + VarintSize(message.Term) + VarintSize(message.LogTerm) + VarintSize(message.Index) + VarintSize(message.Commit)
+            + 1 + VarintSize(message.RejectHint) + BytesSize(message.Context);
         for (int index = 0; index < message.Entries.Count; index++)
         {
             int entry = SizeOf(message.Entries[index]);
@@ -100,7 +101,10 @@ public static class RaftWire
         return size + 1 + VarintSize((ulong)snapshot) + snapshot;
     }
 
-    /// <summary>Writes what <see cref="Encode(Message)"/> gives into a buffer of at least <see cref="SizeOf(Message)"/> bytes; returns the size.</summary>
+    /// <summary>
+    /// Writes what <see cref="Encode(Message)"/> gives into a buffer of at least <see cref="SizeOf(Message)"/> bytes; returns the
+    /// size.
+    /// </summary>
     public static int Write(Span<byte> buffer, Message message)
     {
         var writer = new Writer(buffer);
@@ -147,7 +151,9 @@ public static class RaftWire
         return writer.Position;
     }
 
-    /// <summary>Reads a message. Entries and other payloads are slices of the given bytes, which must not change afterwards.</summary>
+    /// <summary>
+    /// Reads a message. Entries and other payloads are slices of the given bytes, which must not change afterwards.
+    /// </summary>
     public static Message DecodeMessage(ReadOnlyMemory<byte> bytes) => DecodeMessage(bytes, 0);
 
     public static Entry DecodeEntry(ReadOnlyMemory<byte> bytes)
@@ -206,7 +212,14 @@ public static class RaftWire
             }
         }
 
-        return new ConfState { Voters = voters, Learners = learners, VotersOutgoing = outgoing, LearnersNext = next, AutoLeave = autoLeave };
+        return new ConfState
+        {
+            Voters = voters,
+            Learners = learners,
+            VotersOutgoing = outgoing,
+            LearnersNext = next,
+            AutoLeave = autoLeave,
+        };
     }
 
     public static Snapshot DecodeSnapshot(ReadOnlyMemory<byte> bytes)
@@ -282,7 +295,9 @@ public static class RaftWire
         return new ConfChangeV2((ConfChangeTransition)transition, changes, context);
     }
 
-    /// <summary>The record that the log on disk keeps of a snapshot (walpb.Snapshot, spec 01 §4.2); 3.4 writes no configuration.</summary>
+    /// <summary>
+    /// The record that the log on disk keeps of a snapshot (walpb.Snapshot, spec 01 §4.2); 3.4 writes no configuration.
+    /// </summary>
     public static byte[] EncodeSnapshotRecord(ulong index, ulong term, ConfState? state)
     {
         int stateSize = state is null ? 0 : SizeOf(state);
@@ -526,7 +541,8 @@ public static class RaftWire
             }
 
             ulong tag = RawVarint();
-            Number = tag >> 3 is > 0 and < (1 << 29) ? (int)(tag >> 3) : throw new FormatException($"raft message: illegal tag {tag}");
+            Number = tag >> 3 is > 0 and < (1 << 29) ? (int)(tag >> 3)
+                : throw new FormatException($"raft message: illegal tag {tag}");
             _wireType = (int)(tag & 7);
             return true;
         }

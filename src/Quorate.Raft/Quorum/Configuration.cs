@@ -3,7 +3,8 @@ using static Quorate.Raft.Invariant;
 namespace Quorate.Raft.Quorum;
 
 /// <summary>The applied configuration, and the pure rules by which it changes (Ongaro's thesis §4; spec 08 §12.1).</summary>
-public sealed record Configuration(JointConfig Voters, IReadOnlySet<ulong> Learners, IReadOnlySet<ulong> LearnersNext, bool AutoLeave)
+public sealed record Configuration(
+    JointConfig Voters, IReadOnlySet<ulong> Learners, IReadOnlySet<ulong> LearnersNext, bool AutoLeave)
 {
     public static readonly Configuration Empty =
         new(new JointConfig(new MajorityConfig([]), new MajorityConfig([])), new HashSet<ulong>(), new HashSet<ulong>(), false);
@@ -41,7 +42,9 @@ public sealed record Configuration(JointConfig Voters, IReadOnlySet<ulong> Learn
         return next;
     }
 
-    /// <summary>Changes any members; until the joint configuration is left, both the old voters and the new ones must agree.</summary>
+    /// <summary>
+    /// Changes any members; until the joint configuration is left, both the old voters and the new ones must agree.
+    /// </summary>
     public Configuration EnterJoint(ConfChangeV2 change)
     {
         Require(!Voters.IsJoint, "config is already joint");

@@ -1,6 +1,8 @@
 namespace Quorate.Raft.Quorum;
 
-/// <summary>Two majorities that must both agree; the outgoing one is empty outside of a joint configuration (spec 08 §9).</summary>
+/// <summary>
+/// Two majorities that must both agree; the outgoing one is empty outside of a joint configuration (spec 08 §9).
+/// </summary>
 public sealed class JointConfig(MajorityConfig incoming, MajorityConfig outgoing)
 {
     public MajorityConfig Incoming => incoming;

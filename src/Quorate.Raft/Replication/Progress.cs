@@ -132,6 +132,8 @@ public sealed class Progress(Inflights inflights, ulong next)
         inflights.Clear();
     }
 
+    public MemberProgress ToMemberProgress() => new(Match, Next, State, IsLearner, RecentActive);
+
     public override string ToString() =>
         $"State{State} match={Match} next={Next}" + (IsLearner ? " learner" : "") + (IsPaused ? " paused" : "")
         + (PendingSnapshot > 0 ? $" pendingSnap={PendingSnapshot}" : "") + (RecentActive ? "" : " inactive")

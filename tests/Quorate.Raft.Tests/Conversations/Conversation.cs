@@ -4,8 +4,8 @@ using Quorate.Raft.Tests.Network;
 namespace Quorate.Raft.Tests.Conversations;
 
 /// <summary>
-/// Runs a script: lines that begin with '>' are inputs, the lines after each are the reaction, lines that begin with '#' are remarks. Messages
-/// wait until they are delivered; disks and appliers are at once, unless they are told to be slow.
+/// Runs a script: lines that begin with '>' are inputs, the lines after each are the reaction, lines that begin with '#' are
+/// remarks. Messages wait until they are delivered; disks and appliers are at once, unless they are told to be slow.
 /// </summary>
 internal sealed partial class Conversation
 {

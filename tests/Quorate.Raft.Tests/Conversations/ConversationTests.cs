@@ -1,8 +1,8 @@
 namespace Quorate.Raft.Tests.Conversations;
 
 /// <summary>
-/// The scenarios of spec 08 §19 as conversations: a script of inputs and the reaction to each. To see what a changed core says instead, run
-/// with QUORATE_CONVERSATIONS set to a directory, into which the transcripts are then written; and read them well.
+/// The scenarios of spec 08 §19 as conversations: a script of inputs and the reaction to each. To see what a changed core says
+/// instead, run with QUORATE_CONVERSATIONS set to a directory, into which the transcripts are then written; and read them well.
 /// </summary>
 public sealed class ConversationTests
 {

@@ -4,7 +4,9 @@ using Quorate.Raft.Quorum;
 
 namespace Quorate.Raft.Tests.Network;
 
-/// <summary>A host for one core: a disk that may be slow, a state machine that remembers a hash of what it applied, and the way out.</summary>
+/// <summary>
+/// A host for one core: a disk that may be slow, a state machine that remembers a hash of what it applied, and the way out.
+/// </summary>
 public sealed class TestNode
 {
     private readonly Func<RaftOptions> _options;
@@ -150,8 +152,8 @@ public sealed class TestNode
     /// <summary>Makes a snapshot of the state, and forgets the log up to an index.</summary>
     public void Compact(ulong keepFrom)
     {
-        // Not while a received snapshot, which goes further, is on its way to the disk, and not before the commit index is durable there:
-        // a restart would find it behind the snapshot.
+        // Not while a received snapshot, which goes further, is on its way to the disk, and not before the commit index is
+        // durable there: a restart would find it behind the snapshot.
         if (Raft.LogEntries.TermAt(Applied) is not { } term || Disk.TermAt(Applied) != term || Applied <= Disk.Snapshot.Metadata.Index
             || Disk.HardState.Commit < Applied)
         {

@@ -52,7 +52,9 @@ internal sealed class Invariants
         Assert.True(read.Index >= floor, $"a read that began at commit {floor} was answered with {read.Index}"); // N14
     }
 
-    /// <summary>N9: no promise leaves before what it promises is durable; N12: a heartbeat commits no more than the member has.</summary>
+    /// <summary>
+    /// N9: no promise leaves before what it promises is durable; N12: a heartbeat commits no more than the member has.
+    /// </summary>
     public void Sent(TestNode node, Message message)
     {
         TestDisk disk = node.Disk;

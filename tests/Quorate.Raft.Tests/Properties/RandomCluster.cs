@@ -3,8 +3,8 @@ using Quorate.Raft.Tests.Network;
 namespace Quorate.Raft.Tests.Properties;
 
 /// <summary>
-/// A cluster of cores under one seed: messages are lost, doubled and reordered, disks and appliers are slow, nodes crash and lose what was
-/// not durable, the configuration changes. After every step the invariants of spec 08 §20.4 are looked at.
+/// A cluster of cores under one seed: messages are lost, doubled and reordered, disks and appliers are slow, nodes crash and lose
+/// what was not durable, the configuration changes. After every step the invariants of spec 08 §20.4 are looked at.
 /// </summary>
 internal sealed class RandomCluster
 {
@@ -58,8 +58,9 @@ internal sealed class RandomCluster
     }
 
     /// <summary>
-    /// All faults end, all nodes are up: the cluster has to come to rest with equal logs (spec 08 §20.5). False for the stall that changes
-    /// at apply time can lead to (B-12): who has the longest log knows that it votes no more, the others do not know it yet.
+    /// All faults end, all nodes are up: the cluster has to come to rest with equal logs (spec 08 §20.5). False for the stall
+    /// that changes at apply time can lead to (B-12): who has the longest log knows that it votes no more, the others do not know
+    /// it yet.
     /// </summary>
     public bool Heal()
     {
