@@ -279,8 +279,15 @@ public sealed partial class WriteAheadLog
                 _termAtStart = entry.Term;
             }
 
-            if (start is not { } from || entry.Index <= from.Index)
+            if (start is not { } from)
             {
+                return;
+            }
+
+            if (entry.Index <= from.Index)
+            {
+                // It replaced what the log then had behind it, even if the entry itself lies before the snapshot.
+                Entries.Clear();
                 return;
             }
 
