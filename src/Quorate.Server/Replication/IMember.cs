@@ -63,10 +63,10 @@ public interface IMember
     /// Proposes a request and waits until it is applied here; the answer of the request, or an <see cref="EtcdException"/>. The header of
     /// the request is filled in here but for name and auth revision.
     /// </summary>
-    Task<object> ProposeAsync(InternalRaftRequest request, CancellationToken cancellation);
+    ValueTask<object> ProposeAsync(InternalRaftRequest request, CancellationToken cancellation);
 
     /// <summary>Returns when a read of the local state is linearizable: all that was acknowledged before the call is applied here.</summary>
-    Task ReadBarrierAsync(CancellationToken cancellation);
+    ValueTask ReadBarrierAsync(CancellationToken cancellation);
 
     /// <summary>Waits until what is committed now is applied here.</summary>
     Task WaitAppliedAsync(ulong index, CancellationToken cancellation);

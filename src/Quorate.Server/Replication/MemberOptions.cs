@@ -71,6 +71,22 @@ public sealed record MemberOptions
 
     public int CompactionBatchLimit { get; init; } = 1000;
 
+    /// <summary>The pause between two steps of a compaction.</summary>
+    public TimeSpan CompactionSleepInterval { get; init; } = TimeSpan.FromMilliseconds(10);
+
+    /// <summary>Bytes that a defragmentation at the start must free to be done; 0 for never.</summary>
+    public long BootstrapDefragThresholdBytes { get; init; }
+
+    /// <summary>Revocations of leases still get in when other requests are refused (a feature gate of 3.7).</summary>
+    public bool PriorityRequest { get; init; }
+
+    public TimeSpan DowngradeCheckInterval { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>
+    /// Gives a URL with an address in the place of its host name, for comparing URLs at the first start; null compares texts only.
+    /// </summary>
+    public Func<string, CancellationToken, Task<string>>? ResolveUrl { get; init; }
+
     public int BcryptCost { get; init; } = 10;
 
     /// <summary>simple, or jwt with its options (spec 03).</summary>
@@ -90,6 +106,20 @@ public sealed record MemberOptions
 
     /// <summary>Without threads of its own, the member does its work in calls of its Step, for simulation.</summary>
     public bool HasThreads { get; init; } = true;
+
+    /// <summary>Time that a proposal or a read may take: 5 s and two election timeouts.</summary>
+    public TimeSpan RequestTimeout => TimeSpan.FromSeconds(5) + (2 * ElectionTimeout);
+
+    public int ElectionTicks => (int)(ElectionTimeout / HeartbeatInterval);
+
+    /// <summary>Seconds that a lease lives at least: one and a half election timeouts, rounded up.</summary>
+    public long MinLeaseTtl => (long)Math.Ceiling((3 * ElectionTicks / 2 * HeartbeatInterval).TotalSeconds);
+
+    public string SnapshotDirectory => $"{DataDirectory}/member/snap";
+
+    public string DatabasePath => $"{SnapshotDirectory}/db";
+
+    public string LogDirectory => string.IsNullOrEmpty(WalDirectory) ? $"{DataDirectory}/member/wal" : WalDirectory;
 
     /// <summary>Takes log lines: level, message, fields.</summary>
     public Action<string, string, IReadOnlyList<(string Key, object? Value)>>? Log { get; init; }
