@@ -36,10 +36,6 @@ public interface IPeerTransport
     /// <summary>What a member's /version says; null if it does not answer.</summary>
     Task<PeerVersion?> GetVersionAsync(ClusterMember member, CancellationToken cancellation);
 
-    /// <summary>The cluster as its members tell it (GET /members): the first usable answer of these URLs, in this order; null for none.</summary>
-    /// <param name="timeout">For each URL.</param>
-    Task<RemoteCluster?> GetClusterAsync(IReadOnlyList<string> peerUrls, TimeSpan timeout, CancellationToken cancellation);
-
     /// <summary>What a member's /downgrade/enabled says; null if it does not answer, or does not know the question (3.4).</summary>
     Task<bool?> GetDowngradeEnabledAsync(ClusterMember member, CancellationToken cancellation);
 
