@@ -70,7 +70,8 @@ public sealed class RaftLogTests
     {
         RaftLog log = Log(string.Join(',', Enumerable.Repeat(1, 100)));
         ulong size = (ulong)RaftWire.SizeOf(log[50]);
-        foreach ((ulong limit, int count) in new[] { (0UL, 1), (size - 1, 1), (size, 1), ((2 * size) - 1, 1), (2 * size, 2), (5 * size, 5) })
+        (ulong, int)[] cases = [(0UL, 1), (size - 1, 1), (size, 1), ((2 * size) - 1, 1), (2 * size, 2), (5 * size, 5)];
+        foreach ((ulong limit, int count) in cases)
         {
             Entry[] slice = log.Slice(50, 100, limit);
             Assert.Equal(Enumerable.Range(50, count).Select(i => (ulong)i), slice.Select(entry => entry.Index));

@@ -13,16 +13,30 @@ public sealed class RaftWireTests
 
     public static TheoryData<string, Message> Captured => new()
     {
-        { $"0811{Head}2002280130034000{Tail}", new() { Type = MessageType.PreVote, To = B, From = A, Term = 2, Index = 3, LogTerm = 1 } },
-        { $"0805{Head}2002280130034000{Tail}", new() { Type = MessageType.Vote, To = B, From = A, Term = 2, Index = 3, LogTerm = 1 } },
+        {
+            $"0811{Head}2002280130034000{Tail}",
+            new() { Type = MessageType.PreVote, To = B, From = A, Term = 2, Index = 3, LogTerm = 1 }
+        },
+        {
+            $"0805{Head}2002280130034000{Tail}",
+            new() { Type = MessageType.Vote, To = B, From = A, Term = 2, Index = 3, LogTerm = 1 }
+        },
         {
             $"0803{Head}2002280130033a060800100218044003{Tail}",
-            new() { Type = MessageType.App, To = B, From = A, Term = 2, Index = 3, LogTerm = 1, Commit = 3, Entries = [new(2, 4, EntryType.Normal, default)] }
+            new()
+            {
+                Type = MessageType.App, To = B, From = A, Term = 2, Index = 3, LogTerm = 1, Commit = 3,
+                Entries = [new(2, 4, EntryType.Normal, default)],
+            }
         },
         { $"0808{Head}2002280030004000{Tail}", new() { Type = MessageType.Heartbeat, To = B, From = A, Term = 2 } },
         {
             $"0808{Head}2002280030004007{Tail}62084d5da20ae9f52104",
-            new() { Type = MessageType.Heartbeat, To = B, From = A, Term = 2, Commit = 7, Context = Convert.FromHexString("4d5da20ae9f52104") }
+            new()
+            {
+                Type = MessageType.Heartbeat, To = B, From = A, Term = 2, Commit = 7,
+                Context = Convert.FromHexString("4d5da20ae9f52104"),
+            }
         },
         { $"080e{Head}2002280030004000{Tail}", new() { Type = MessageType.TimeoutNow, To = B, From = A, Term = 2 } },
         {
@@ -44,8 +58,10 @@ public sealed class RaftWireTests
     }
 
     [Theory]
-    [InlineData("081110ded5c3e4ba9797daa70118a99aea93e6dfeac3b701200228013003", "PreVote b787aafe627a8d29->a7b45cbbac90eade term=2 index=3/1 commit=0")]
-    [InlineData("081210a99aea93e6dfeac3b70118ded5c3e4ba9797daa7012002", "PreVoteResp a7b45cbbac90eade->b787aafe627a8d29 term=2 index=0/0 commit=0")]
+    [InlineData("081110ded5c3e4ba9797daa70118a99aea93e6dfeac3b701200228013003",
+        "PreVote b787aafe627a8d29->a7b45cbbac90eade term=2 index=3/1 commit=0")]
+    [InlineData("081210a99aea93e6dfeac3b70118ded5c3e4ba9797daa7012002",
+        "PreVoteResp a7b45cbbac90eade->b787aafe627a8d29 term=2 index=0/0 commit=0")]
     [InlineData("08121099a3f1d1f3e682999c0118ded5c3e4ba9797daa70120025001",
         "PreVoteResp a7b45cbbac90eade->9c320b373a3c5199 term=2 index=0/0 commit=0 reject hint=0")]
     [InlineData("080410a99aea93e6dfeac3b70118ded5c3e4ba9797daa7012002280230e7075001580b",
@@ -60,7 +76,8 @@ public sealed class RaftWireTests
     [Fact]
     public void A_member_of_a_new_cluster_is_added_with_etcds_bytes()
     {
-        byte[] context = Encoding.ASCII.GetBytes("""{"id":875735807356254801,"peerURLs":["http://127.0.0.1:21647"],"name":"C"}""");
+        byte[] context = Encoding.ASCII.GetBytes(
+            """{"id":875735807356254801,"peerURLs":["http://127.0.0.1:21647"],"name":"C"}""");
         byte[] data = RaftWire.Encode(new ConfChange(0, ConfChangeType.AddNode, 0x0c273d13b28f3a51, context));
         Assert.Equal("0800100018d1f4bc94bba2cf930c224a", Convert.ToHexStringLower(data[..^74]));
         ConfChange read = RaftWire.DecodeConfChange(data);
@@ -85,9 +102,11 @@ public sealed class RaftWireTests
         Assert.Equal(snapshot.Metadata, read.Metadata);
         Assert.Equal("010203", Convert.ToHexStringLower(read.Data.Span));
         Assert.Equal(new HardState(5, 6, 700), RaftWire.DecodeHardState(RaftWire.Encode(new HardState(5, 6, 700))));
-        var change = new ConfChangeV2(ConfChangeTransition.JointExplicit, [new(ConfChangeType.AddLearnerNode, 5), new(ConfChangeType.AddNode, 0)], new byte[] { 1 });
+        var change = new ConfChangeV2(ConfChangeTransition.JointExplicit,
+            [new(ConfChangeType.AddLearnerNode, 5), new(ConfChangeType.AddNode, 0)], new byte[] { 1 });
         ConfChangeV2 back = RaftWire.DecodeConfChangeV2(RaftWire.Encode(change));
-        Assert.Equal((change.Transition, "5,0", 1), (back.Transition, string.Join(',', back.Changes.Select(single => single.NodeId)), back.Context.Length));
+        Assert.Equal((change.Transition, 1), (back.Transition, back.Context.Length));
+        Assert.Equal(change.Changes, back.Changes);
         Assert.True(RaftWire.DecodeConfChangeV2(default).LeavesJoint);
     }
 

@@ -37,7 +37,8 @@ internal sealed partial class Conversation
                 break;
             case "conf1":
                 ConfChangeSingle single = ParseChange(words[1..]).Changes[0];
-                ProposeChange(() => Node(words[0]).Raft.ProposeConfChange(new ConfChange(0, single.Type, single.NodeId, default)));
+                var old = new ConfChange(0, single.Type, single.NodeId, default);
+                ProposeChange(() => Node(words[0]).Raft.ProposeConfChange(old));
                 break;
             case "read":
                 Node(words[0]).Raft.ReadIndex(Encoding.ASCII.GetBytes(words[1]));
@@ -163,12 +164,14 @@ internal sealed partial class Conversation
             case "log":
                 RaftLog log = node!.Raft.LogEntries;
                 Say($"{node.Id} log {(log.CompactedIndex > 0 ? $"{log.CompactedIndex}@{log.CompactedTerm}|" : "")}"
-                    + $"{Print.Entries(log.Slice(log.FirstIndex, log.LastIndex, ulong.MaxValue))} durable={log.Durable} commit={log.Committed} applied={log.Applied}");
+                    + $"{Print.Entries(log.Slice(log.FirstIndex, log.LastIndex, ulong.MaxValue))} "
+                    + $"durable={log.Durable} commit={log.Committed} applied={log.Applied}");
                 break;
             case "progress":
                 foreach ((ulong member, MemberProgress progress) in node!.Raft.Status().Progress.OrderBy(pair => pair.Key))
                 {
-                    Say($"{member} {progress.State} match={progress.Match} next={progress.Next}{(progress.IsLearner ? " learner" : "")}"
+                    Say($"{member} {progress.State} match={progress.Match} next={progress.Next}"
+                        + (progress.IsLearner ? " learner" : "")
                         + (progress.RecentActive ? "" : " inactive"));
                 }
 

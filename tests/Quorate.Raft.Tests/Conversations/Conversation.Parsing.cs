@@ -38,13 +38,18 @@ internal sealed partial class Conversation
             RejectHint = hint,
             Reject = words.Contains("no"),
             Commit = Number(words, "commit="),
-            Entries = [.. words.Where(word => word.Contains('@') && !word.StartsWith("snapshot=", StringComparison.Ordinal)).Select(ParseEntry),
+            Entries =
+            [
+                .. words.Where(word => word.Contains('@') && !word.StartsWith("snapshot=", StringComparison.Ordinal))
+                    .Select(ParseEntry),
                 .. words.Where(word => word.StartsWith("data=", StringComparison.Ordinal)).Select(word =>
-                    new Entry(0, 0, EntryType.Normal, Encoding.ASCII.GetBytes(word[5..])))],
+                    new Entry(0, 0, EntryType.Normal, Encoding.ASCII.GetBytes(word[5..]))),
+            ],
             Context = words.Contains("force") ? Encoding.ASCII.GetBytes("CampaignTransfer")
                 : words.FirstOrDefault(word => word.StartsWith("context=", StringComparison.Ordinal)) is { } context
                     ? Encoding.ASCII.GetBytes(context[8..])
-                : words.Any(word => word.StartsWith("read=", StringComparison.Ordinal)) ? BitConverter.GetBytes(Number(words, "read="))
+                : words.Any(word => word.StartsWith("read=", StringComparison.Ordinal))
+                    ? BitConverter.GetBytes(Number(words, "read="))
                 : default,
             Snapshot = words.FirstOrDefault(word => word.StartsWith("snapshot=", StringComparison.Ordinal)) is { } snapshot
                 ? ParseSnapshot(snapshot[9..], words)

@@ -118,7 +118,8 @@ internal sealed partial class Conversation
             },
             OnApply = (self, entry) => Say($"{self.Id} applies {Print.Entry(entry)}"
                 + (entry.Type == EntryType.Normal ? "" : $" -> {self.Raft.ConfState}")),
-            OnInstall = (self, snapshot) => Say($"{self.Id} installs snapshot {snapshot.Metadata.Index}@{snapshot.Metadata.Term}"),
+            OnInstall = (self, snapshot) =>
+                Say($"{self.Id} installs snapshot {snapshot.Metadata.Index}@{snapshot.Metadata.Term}"),
             OnRead = (self, read) => Say($"{self.Id} reads {Encoding.ASCII.GetString(read.Context.Span)} at {read.Index}"),
         };
         _nodes[id] = node;

@@ -7,7 +7,10 @@ namespace Quorate.Raft.Tests.Conversations;
 public sealed class ConversationTests
 {
     public static TheoryData<string> Scripts =>
-        [.. typeof(ConversationTests).Assembly.GetManifestResourceNames().Where(name => name.EndsWith(".txt", StringComparison.Ordinal)).Order()];
+    [
+        .. typeof(ConversationTests).Assembly.GetManifestResourceNames()
+            .Where(name => name.EndsWith(".txt", StringComparison.Ordinal)).Order(),
+    ];
 
     [Theory]
     [MemberData(nameof(Scripts))]

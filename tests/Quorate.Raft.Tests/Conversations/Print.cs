@@ -20,7 +20,8 @@ internal static class Print
             MessageType.VoteResp or MessageType.PreVoteResp => message.Reject ? " no" : " yes",
             MessageType.Heartbeat => $" commit={message.Commit}{Context(message)}",
             MessageType.HeartbeatResp => Context(message),
-            MessageType.Snap => $" {message.Snapshot!.Metadata.Index}@{message.Snapshot.Metadata.Term} {message.Snapshot.Metadata.ConfState}",
+            MessageType.Snap when message.Snapshot!.Metadata is var snapshot =>
+                $" {snapshot.Index}@{snapshot.Term} {snapshot.ConfState}",
             MessageType.ReadIndex => $" {Text(message.Entries[0].Data)}",
             MessageType.ReadIndexResp => $" {message.Index} {Text(message.Entries[0].Data)}",
             _ => "",

@@ -39,7 +39,8 @@ public sealed class TestDisk
         if (append.HardState is { } state)
         {
             Assert.True(state.Term >= HardState.Term, "term moves back");
-            Assert.True(state.Term > HardState.Term || HardState.Vote == 0 || HardState.Vote == state.Vote, "vote changes within a term");
+            Assert.True(state.Term > HardState.Term || HardState.Vote == 0 || HardState.Vote == state.Vote,
+                "vote changes within a term");
             Assert.True(state.Commit <= LastIndex, $"commit {state.Commit} is beyond the durable log {LastIndex}");
             HardState = state;
         }

@@ -63,7 +63,8 @@ public sealed class TestNode
         SnapshotMetadata snapshot = Disk.Snapshot.Metadata;
         _writing.Clear();
         _applying.Clear();
-        Raft = new RaftNode(_options(), Disk.HardState, new RaftLog(snapshot.Index, snapshot.Term, Disk.Entries), snapshot.ConfState)
+        var log = new RaftLog(snapshot.Index, snapshot.Term, Disk.Entries);
+        Raft = new RaftNode(_options(), Disk.HardState, log, snapshot.ConfState)
         {
             // Of the present state: one from before a member was added would be of no use to that member.
             SnapshotSource = () => NoSnapshot || Applied == 0 ? null : TakeSnapshot(),
@@ -154,8 +155,8 @@ public sealed class TestNode
     {
         // Not while a received snapshot, which goes further, is on its way to the disk, and not before the commit index is
         // durable there: a restart would find it behind the snapshot.
-        if (Raft.LogEntries.TermAt(Applied) is not { } term || Disk.TermAt(Applied) != term || Applied <= Disk.Snapshot.Metadata.Index
-            || Disk.HardState.Commit < Applied)
+        if (Raft.LogEntries.TermAt(Applied) is not { } term || Disk.TermAt(Applied) != term
+            || Applied <= Disk.Snapshot.Metadata.Index || Disk.HardState.Commit < Applied)
         {
             return;
         }

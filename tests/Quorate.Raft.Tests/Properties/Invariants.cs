@@ -61,7 +61,8 @@ internal sealed class Invariants
         switch (message.Type)
         {
             case MessageType.VoteResp when !message.Reject:
-                Assert.True(disk.HardState.Term > message.Term || (disk.HardState.Term == message.Term && disk.HardState.Vote == message.To),
+                HardState durable = disk.HardState;
+                Assert.True(durable.Term > message.Term || (durable.Term == message.Term && durable.Vote == message.To),
                     $"{message} before the vote was durable");
                 break;
             case MessageType.Vote:
@@ -69,7 +70,8 @@ internal sealed class Invariants
                 break;
             case MessageType.AppResp when !message.Reject:
                 Assert.True(disk.HardState.Term >= message.Term, $"{message} before the term was durable");
-                Assert.True(disk.HardState.Term > message.Term || disk.LastIndex >= message.Index, $"{message} before the entries were durable");
+                Assert.True(disk.HardState.Term > message.Term || disk.LastIndex >= message.Index,
+                    $"{message} before the entries were durable");
                 break;
         }
     }
@@ -94,7 +96,8 @@ internal sealed class Invariants
         {
             Assert.True(raft.Term >= before.Term, "term falls"); // N8
             Assert.True(log.Committed >= before.Commit, "commit falls"); // N6
-            Assert.True(!leads || !before.Leads || raft.Term != before.Term || log.LastIndex >= before.LastIndex, "a leader's log shrinks"); // N2
+            Assert.True(!leads || !before.Leads || raft.Term != before.Term || log.LastIndex >= before.LastIndex,
+                "a leader's log shrinks"); // N2
             if (before == (raft.Term, log.Committed, log.LastIndex, leads))
             {
                 return;
@@ -103,7 +106,8 @@ internal sealed class Invariants
 
         _incarnations[node.Id] = raft;
         _before[node.Id] = (raft.Term, log.Committed, log.LastIndex, leads);
-        Assert.True(log.Applied <= log.Applying && log.Applying <= log.Committed && log.Committed <= log.LastIndex, "indexes are out of order");
+        Assert.True(log.Applied <= log.Applying && log.Applying <= log.Committed && log.Committed <= log.LastIndex,
+            "indexes are out of order");
         CheckMatching(log);
         if (leads)
         {
@@ -145,7 +149,8 @@ internal sealed class Invariants
         for (ulong index = Math.Max(log.FirstIndex, 1); index <= Math.Min(_highestApplied, log.LastIndex); index++)
         {
             Entry applied = _applied[index].Entry;
-            Assert.True(raft.Term < applied.Term || log.TermAt(index) == applied.Term, $"leader of {raft.Term} lacks committed {index}@{applied.Term}");
+            Assert.True(raft.Term < applied.Term || log.TermAt(index) == applied.Term,
+                $"leader of {raft.Term} lacks committed {index}@{applied.Term}");
         }
 
         ulong lastApplied = _highestApplied == 0 ? 0 : _applied[_highestApplied].Entry.Term;
@@ -153,7 +158,8 @@ internal sealed class Invariants
             $"leader of {raft.Term} lacks committed entries up to {_highestApplied}");
         foreach (MemberProgress progress in raft.Status().Progress.Values)
         {
-            Assert.True(progress.Match < progress.Next && progress.Match <= log.LastIndex, "match and next are out of order"); // N12
+            Assert.True(progress.Match < progress.Next && progress.Match <= log.LastIndex,
+                "match and next are out of order"); // N12
         }
     }
 }

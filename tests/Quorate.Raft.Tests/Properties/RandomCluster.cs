@@ -121,7 +121,8 @@ internal sealed class RandomCluster
 
             ConfState members = leader.Raft.ConfState;
             if (target > 0 && leader.Applied >= target && members.VotersOutgoing.Count == 0
-                && _nodes.Values.Where(node => members.Contains(node.Id)).All(node => node.Applied == leader.Applied && node.Hash == leader.Hash))
+                && _nodes.Values.Where(node => members.Contains(node.Id))
+                    .All(node => node.Applied == leader.Applied && node.Hash == leader.Hash))
             {
                 return true;
             }
@@ -133,13 +134,15 @@ internal sealed class RandomCluster
         }
 
         if (_nodes.Values.All(node => node.Raft.Role != RaftRole.Leader)
-            && _nodes.Values.Where(node => node.Raft.LogEntries.LastIndex > 0).Select(node => node.Raft.ConfState).Distinct().Count() > 1)
+            && _nodes.Values.Where(node => node.Raft.LogEntries.LastIndex > 0)
+                .Select(node => node.Raft.ConfState).Distinct().Count() > 1)
         {
             return false;
         }
 
         throw new InvalidOperationException("the cluster does not come to rest: " + string.Join("; ", _nodes.Values.Select(node =>
-            $"{node.Id} {node.Raft.Role} t{node.Raft.Term} applied={node.Applied} last={node.Raft.LogEntries.LastIndex} {node.Raft.ConfState}")));
+            $"{node.Id} {node.Raft.Role} t{node.Raft.Term} applied={node.Applied} last={node.Raft.LogEntries.LastIndex} "
+            + $"{node.Raft.ConfState}")));
     }
 
     private void Step()
@@ -243,9 +246,10 @@ internal sealed class RandomCluster
             changes[i] = new ConfChangeSingle(type, _nodes.Keys.ElementAt(_random.Next(_nodes.Count)));
         }
 
-        Entry entry = _joint
-            ? new Entry(0, 0, EntryType.ConfChangeV2, RaftWire.Encode(new ConfChangeV2((ConfChangeTransition)_random.Next(3), changes, default)))
-            : new Entry(0, 0, EntryType.ConfChange, RaftWire.Encode(new ConfChange(0, changes[0].Type, changes[0].NodeId, default)));
+        byte[] change = _joint
+            ? RaftWire.Encode(new ConfChangeV2((ConfChangeTransition)_random.Next(3), changes, default))
+            : RaftWire.Encode(new ConfChange(0, changes[0].Type, changes[0].NodeId, default));
+        var entry = new Entry(0, 0, _joint ? EntryType.ConfChangeV2 : EntryType.ConfChange, change);
         node.Raft.TryPropose([entry]);
         node.Work();
     }
@@ -295,7 +299,8 @@ internal sealed class RandomCluster
 
     private void Deliver(Message message)
     {
-        bool arrives = !_cuts.Contains((message.From, message.To)) && _nodes.TryGetValue(message.To, out TestNode? node) && node.IsUp;
+        bool arrives = !_cuts.Contains((message.From, message.To))
+            && _nodes.TryGetValue(message.To, out TestNode? node) && node.IsUp;
         if (arrives)
         {
             _nodes[message.To].Raft.Step(RaftWire.DecodeMessage(RaftWire.Encode(message)));

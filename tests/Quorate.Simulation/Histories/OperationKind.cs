@@ -1,0 +1,10 @@
+namespace Quorate.Simulation.Histories;
+
+public enum OperationKind
+{
+    Put,
+    PutIfUnchanged,
+    Delete,
+    Read,
+    SerializableRead,
+}
