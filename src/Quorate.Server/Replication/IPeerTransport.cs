@@ -33,6 +33,13 @@ public interface IPeerTransport
     /// <summary>Since when a peer is connected; null if it is not, or not known.</summary>
     DateTimeOffset? ActiveSince(ulong id);
 
+    /// <summary>
+    /// Asks members at their peer URLs who is in the cluster (spec 04 §4.3), one after another in this order; the first usable answer, or
+    /// null. It works before <see cref="Start"/>: a member that joins, or that starts a new cluster, asks before it is anybody.
+    /// </summary>
+    /// <param name="timeout">For each URL.</param>
+    Task<RemoteCluster?> GetClusterAsync(IReadOnlyList<string> peerUrls, TimeSpan timeout, CancellationToken cancellation);
+
     /// <summary>What a member's /version says; null if it does not answer.</summary>
     Task<PeerVersion?> GetVersionAsync(ClusterMember member, CancellationToken cancellation);
 
