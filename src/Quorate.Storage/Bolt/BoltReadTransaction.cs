@@ -58,15 +58,28 @@ public sealed unsafe class BoltReadTransaction : IDisposable
     /// </summary>
     public void CopyTo(Action<ReadOnlySpan<byte>> write)
     {
-        var page = new byte[_database.PageSize];
-        _meta.WritePage(page, 0);
-        write(page);
-        (_meta with { Transaction = _meta.Transaction - 1 }).WritePage(page, 1);
-        write(page);
-        for (long offset = 2L * _database.PageSize; offset < Size; offset += CopyChunk)
+        for (long offset = 0; offset < Size; offset += CopyChunk)
         {
-            write(new ReadOnlySpan<byte>(_mapping + offset, (int)Math.Min(CopyChunk, Size - offset)));
+            write(ReadCopy(offset, (int)Math.Min(CopyChunk, Size - offset)));
         }
+    }
+
+    /// <summary>A part of what <see cref="CopyTo"/> writes.</summary>
+    public byte[] ReadCopy(long offset, int length)
+    {
+        var part = new byte[length];
+        new ReadOnlySpan<byte>(_mapping + offset, length).CopyTo(part);
+        int pageSize = _database.PageSize;
+        if (offset < 2L * pageSize)
+        {
+            // The two meta pages lead to this state, whatever the file's own say by now.
+            var metas = new byte[2 * pageSize];
+            _meta.WritePage(metas.AsSpan(0, pageSize), 0);
+            (_meta with { Transaction = _meta.Transaction - 1 }).WritePage(metas.AsSpan(pageSize), 1);
+            metas.AsSpan((int)offset, (int)Math.Min(length, metas.Length - offset)).CopyTo(part);
+        }
+
+        return part;
     }
 
     public void Dispose()

@@ -1,0 +1,233 @@
+using Grpc.Core;
+using Quorate.Auth;
+using Quorate.Mvcc;
+using Quorate.Mvcc.Leasing;
+using Quorate.Protocol;
+
+namespace Quorate.Server.Api;
+
+/// <summary>Keys and values (spec 02 §3 to §6).</summary>
+internal sealed class KvService(ServiceContext services) : KV.KVBase
+{
+    private const int FirstChunk = 10;
+
+    public override async Task<RangeResponse> Range(RangeRequest request, ServerCallContext context)
+    {
+        try
+        {
+            using RangeResult result = await ReadAsync(request, context).ConfigureAwait(false);
+            RangeResponse response = result.ToResponse();
+            services.Fill(response.Header);
+            return response;
+        }
+        catch (Exception error)
+        {
+            throw ServiceContext.Translate(error, context);
+        }
+    }
+
+    public override async Task RangeStream(RangeRequest request, IServerStreamWriter<RangeStreamResponse> responseStream, ServerCallContext context)
+    {
+        try
+        {
+            RequestValidation.Check(request);
+            if (request.SortOrder != RangeRequest.Types.SortOrder.None
+                && !(request.SortOrder == RangeRequest.Types.SortOrder.Ascend && request.SortTarget == RangeRequest.Types.SortTarget.Key))
+            {
+                throw new RpcException(new Status(StatusCode.Unimplemented, "RangeStream does not support custom sort orders"));
+            }
+
+            if ((request.MinModRevision | request.MaxModRevision | request.MinCreateRevision | request.MaxCreateRevision) != 0)
+            {
+                throw new RpcException(new Status(StatusCode.Unimplemented, "RangeStream does not support revision filters"));
+            }
+
+            using RangeResult result = await ReadAsync(new RangeRequest(request) { SortTarget = RangeRequest.Types.SortTarget.Key }, context, mayLearn: false)
+                .ConfigureAwait(false);
+            int place = 0, chunk = request.Limit < 0 ? int.MaxValue : FirstChunk;
+            do
+            {
+                var response = new RangeResponse();
+                int size = 0;
+                int end = (int)Math.Min((long)place + chunk, result.Rows.Count);
+                for (; place < end; place++)
+                {
+                    Protocol.KeyValues.KeyValue pair = Protocol.KeyValues.KeyValue.Parser.ParseFrom(result.Rows[place].Span);
+                    if (request.KeysOnly)
+                    {
+                        pair.Value = Google.Protobuf.ByteString.Empty;
+                    }
+
+                    size += result.Rows[place].Length;
+                    response.Kvs.Add(pair);
+                }
+
+                if (place == result.Rows.Count)
+                {
+                    response.Header = services.Header(result.Revision);
+                    response.Count = result.Count;
+                    response.More = result.More;
+                }
+
+                await responseStream.WriteAsync(new RangeStreamResponse { RangeResponse = response }, context.CancellationToken).ConfigureAwait(false);
+                int limit = services.Member.Options.MaxRequestBytes;
+                chunk = size < limit / 2 ? Math.Max(chunk, chunk * 2) : size > limit * 2 ? Math.Max(chunk / 2, 1) : chunk;
+            }
+            while (place < result.Rows.Count);
+        }
+        catch (Exception error)
+        {
+            throw ServiceContext.Translate(error, context);
+        }
+    }
+
+    public override async Task<PutResponse> Put(PutRequest request, ServerCallContext context)
+    {
+        try
+        {
+            services.CheckCall(context);
+            CheckQuota(RequestValidation.CostOf(request));
+            RequestValidation.Check(request);
+            AuthInfo? caller = await services.CallerAsync(context).ConfigureAwait(false);
+            PutResponse response = await services.ProposeAsync<PutResponse>(new InternalRaftRequest { Put = request }, caller, context.CancellationToken)
+                .ConfigureAwait(false);
+            services.Fill(response.Header);
+            return response;
+        }
+        catch (Exception error)
+        {
+            throw ServiceContext.Translate(error, context);
+        }
+    }
+
+    public override async Task<DeleteRangeResponse> DeleteRange(DeleteRangeRequest request, ServerCallContext context)
+    {
+        try
+        {
+            services.CheckCall(context);
+            RequestValidation.Check(request);
+            AuthInfo? caller = await services.CallerAsync(context).ConfigureAwait(false);
+            DeleteRangeResponse response = await services
+                .ProposeAsync<DeleteRangeResponse>(new InternalRaftRequest { DeleteRange = request }, caller, context.CancellationToken)
+                .ConfigureAwait(false);
+            services.Fill(response.Header);
+            return response;
+        }
+        catch (Exception error)
+        {
+            throw ServiceContext.Translate(error, context);
+        }
+    }
+
+    public override async Task<TxnResponse> Txn(TxnRequest request, ServerCallContext context)
+    {
+        try
+        {
+            services.CheckCall(context);
+            CheckQuota(RequestValidation.CostOf(request));
+            RequestValidation.Check(request, services.Options.MaxTxnOperations);
+            AuthInfo? caller = await services.CallerAsync(context).ConfigureAwait(false);
+            TxnResponse response;
+            if (RequestValidation.IsReadOnly(request))
+            {
+                if (!RequestValidation.IsSerializable(request))
+                {
+                    await services.Member.ReadBarrierAsync(context.CancellationToken).ConfigureAwait(false);
+                }
+
+                services.Member.Auth.CheckTxn(caller, request, KeysOfLease);
+                response = services.Member.Keyspace.ReadTxn(request);
+                CheckStillCurrent(caller);
+            }
+            else
+            {
+                response = await services.ProposeAsync<TxnResponse>(new InternalRaftRequest { Txn = request }, caller, context.CancellationToken)
+                    .ConfigureAwait(false);
+            }
+
+            services.Fill(response.Header);
+            return response;
+        }
+        catch (Exception error)
+        {
+            throw ServiceContext.Translate(error, context);
+        }
+    }
+
+    public override async Task<CompactionResponse> Compact(CompactionRequest request, ServerCallContext context)
+    {
+        try
+        {
+            services.CheckCall(context);
+            AuthInfo? caller = await services.CallerAsync(context).ConfigureAwait(false);
+            services.Member.Auth.CheckAdmin(caller);
+            CompactionResponse response = await services
+                .ProposeAsync<CompactionResponse>(new InternalRaftRequest { Compaction = request }, caller, context.CancellationToken)
+                .ConfigureAwait(false);
+            response.Header = services.Header();
+            return response;
+        }
+        catch (Exception error)
+        {
+            throw ServiceContext.Translate(error, context);
+        }
+    }
+
+    private async ValueTask<RangeResult> ReadAsync(RangeRequest request, ServerCallContext context, bool mayLearn = true)
+    {
+        services.CheckCall(context, learnerMay: mayLearn && request.Serializable);
+        RequestValidation.Check(request);
+        AuthInfo? caller = await services.CallerAsync(context).ConfigureAwait(false);
+        if (!request.Serializable)
+        {
+            await services.Member.ReadBarrierAsync(context.CancellationToken).ConfigureAwait(false);
+        }
+
+        services.Member.Auth.CheckRange(caller, request.Key, request.RangeEnd);
+        RangeResult result = services.Member.Keyspace.Range(request);
+        if (caller is not null && caller.Revision != services.Member.Auth.Revision)
+        {
+            result.Dispose();
+            throw EtcdErrors.AuthOldRevision;
+        }
+
+        return result;
+    }
+
+    private void CheckStillCurrent(AuthInfo? caller)
+    {
+        if (caller is not null && caller.Revision != services.Member.Auth.Revision)
+        {
+            throw EtcdErrors.AuthOldRevision;
+        }
+    }
+
+    private IReadOnlyList<byte[]> KeysOfLease(long lease) => services.Member.Leases.Find(lease) is LeaseInfo found ? found.Keys : [];
+
+    /// <summary>Before everything else, an empty key included (spec 02 §4, §9).</summary>
+    private void CheckQuota(long cost)
+    {
+        long quota = services.Member.Quota;
+        if (cost > 0 && quota > 0 && services.Member.Backend.Size + cost >= quota)
+        {
+            var alarm = new InternalRaftRequest
+            {
+                Alarm = new AlarmRequest { Action = AlarmRequest.Types.AlarmAction.Activate, MemberID = services.Member.Id, Alarm = AlarmType.Nospace },
+            };
+            _ = RaiseAsync(alarm);
+            throw EtcdErrors.NoSpace;
+        }
+    }
+
+    private async Task RaiseAsync(InternalRaftRequest alarm)
+    {
+        try
+        {
+            await services.Member.ProposeAsync(alarm, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (EtcdException)
+        {
+            // The next request that finds no space raises it again.
+        }
+    }
+}

@@ -1,0 +1,131 @@
+using Grpc.Core;
+using Quorate.Auth;
+using Quorate.Protocol;
+using Quorate.Server.Replication;
+
+namespace Quorate.Server.Api;
+
+/// <summary>What all services do around a call: who asks, may he, the header of the answer, and errors as etcd tells them.</summary>
+public sealed class ServiceContext(IMember member, ApiOptions options)
+{
+    public IMember Member => member;
+
+    public ApiOptions Options => options;
+
+    /// <summary>Bytes that a request may have on the wire.</summary>
+    public int MaxReceiveBytes => member.Options.MaxRequestBytes + (512 * 1024);
+
+    public ResponseHeader Header(long revision) => new()
+    {
+        ClusterId = member.ClusterId,
+        MemberId = member.Id,
+        RaftTerm = member.Term,
+        Revision = revision,
+    };
+
+    /// <summary>A header with the current revision.</summary>
+    public ResponseHeader Header() => Header(member.Keyspace.Revision);
+
+    public ResponseHeader Fill(ResponseHeader? header)
+    {
+        header ??= new ResponseHeader();
+        header.ClusterId = member.ClusterId;
+        header.MemberId = member.Id;
+        header.RaftTerm = member.Term;
+        return header;
+    }
+
+    /// <summary>What holds for every call (spec 02 §12).</summary>
+    /// <param name="learnerMay">A learner answers it too.</param>
+    public void CheckCall(ServerCallContext call, bool learnerMay = false)
+    {
+        if (member.Cluster.Version is null)
+        {
+            throw EtcdErrors.NotCapable;
+        }
+
+        if (member.IsLearner && !learnerMay)
+        {
+            throw EtcdErrors.NotSupportedForLearner;
+        }
+
+        if (WantsLeader(call) && member.LeaderId == 0)
+        {
+            throw EtcdErrors.NoLeader;
+        }
+    }
+
+    public static bool WantsLeader(ServerCallContext call) => call.RequestHeaders.GetValue("hasleader") == "true";
+
+    /// <summary>The caller's token as it was given; null for none.</summary>
+    public static string? TokenOf(ServerCallContext call)
+    {
+        string? token = call.RequestHeaders.GetValue("token") ?? call.RequestHeaders.GetValue("authorization");
+        return token is not null && token.StartsWith("Bearer ", StringComparison.Ordinal) ? token["Bearer ".Length..] : token;
+    }
+
+    /// <summary>Who calls (spec 03 §6.6); null while auth is off, and for somebody unknown.</summary>
+    public async ValueTask<AuthInfo?> CallerAsync(ServerCallContext call)
+    {
+        if (!member.Auth.IsEnabled)
+        {
+            return null;
+        }
+
+        if (TokenOf(call) is { } token)
+        {
+            if (member.Auth.IndexOfToken(token) is > 0 and ulong index && index > member.AppliedIndex)
+            {
+                await member.WaitAppliedAsync(index, call.CancellationToken).ConfigureAwait(false);
+            }
+
+            return member.Auth.Resolve(token);
+        }
+
+        if (options.ClientCertAuth && call.GetHttpContext().Connection.ClientCertificate is { } certificate
+            && call.RequestHeaders.GetValue("grpcgateway-accept") is null)
+        {
+            return new AuthInfo(certificate.GetNameInfo(System.Security.Cryptography.X509Certificates.X509NameType.SimpleName, false), member.Auth.Revision);
+        }
+
+        return null;
+    }
+
+    public async ValueTask CheckAdminAsync(ServerCallContext call)
+    {
+        if (member.Auth.IsEnabled)
+        {
+            member.Auth.CheckAdmin(await CallerAsync(call).ConfigureAwait(false));
+        }
+    }
+
+    public async ValueTask CheckCallerAsync(ServerCallContext call)
+    {
+        if (member.Auth.IsEnabled)
+        {
+            member.Auth.CheckCaller(await CallerAsync(call).ConfigureAwait(false));
+        }
+    }
+
+    /// <summary>Proposes a request in the name of its caller.</summary>
+    public async ValueTask<T> ProposeAsync<T>(InternalRaftRequest request, AuthInfo? caller, CancellationToken cancellation)
+        where T : class
+    {
+        if (caller is not null)
+        {
+            request.Header = new RequestHeader { Username = caller.Username, AuthRevision = caller.Revision };
+        }
+
+        return (T)await member.ProposeAsync(request, cancellation).ConfigureAwait(false);
+    }
+
+    /// <summary>An error as the client is to see it.</summary>
+    public static Exception Translate(Exception error, ServerCallContext call) => error switch
+    {
+        RpcException => error,
+        EtcdException etcd => new RpcException(new Status(etcd.Code, etcd.Message)),
+        OperationCanceledException when call.Deadline <= DateTime.UtcNow => new RpcException(new Status(StatusCode.DeadlineExceeded, "context deadline exceeded")),
+        OperationCanceledException => new RpcException(new Status(StatusCode.Cancelled, "context canceled")),
+        _ => new RpcException(new Status(StatusCode.Unknown, error.Message)),
+    };
+}
