@@ -42,7 +42,9 @@ public sealed partial class Keyspace
                     return false;
                 }
 
-                if (main <= compacted && (keepsAll ? isTombstone && main == compacted : isTombstone || !IsKept(root, value, at, main, (int)sub)))
+                if (main <= compacted && (keepsAll
+                    ? (isTombstone && main == compacted) || !IsIndexed(root, value, main)
+                    : isTombstone || !IsKept(root, value, at, main, (int)sub)))
                 {
                     return true;
                 }
@@ -59,6 +61,10 @@ public sealed partial class Keyspace
             view.Release();
         }
     }
+
+    /// <summary>Rows that a compaction removed are in the database until the next commit.</summary>
+    private static bool IsIndexed(KeyIndex.Node root, ReadOnlySpan<byte> value, long main) =>
+        root.Find(RowCodec.Decode(value).Key) is { } history && history.Contains(main);
 
     private static bool IsKept(KeyIndex.Node root, ReadOnlySpan<byte> value, long at, long main, int sub)
     {

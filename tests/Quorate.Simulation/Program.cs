@@ -1,7 +1,92 @@
-using Quorate.Simulation.Disks;
+using System.Diagnostics;
+using System.Globalization;
+using Quorate.Simulation.Cluster;
 
-// The cluster follows; until then the disk alone is looked at.
-var disk = new SimulatedDisk(1);
-disk.Mount().CreateDirectory("/data");
-disk.Crash(CrashLoss.All);
-Console.WriteLine($"an unsynced directory {(disk.Mount().DirectoryExists("/data") ? "survived" : "is gone")}");
+// Usage: [--seeds N] [--first-seed S] | --seed S [--trace] [--twice]
+int seeds = 20, first = 1;
+bool trace = false, twice = false;
+for (int i = 0; i < args.Length; i++)
+{
+    switch (args[i])
+    {
+        case "--seeds":
+            seeds = int.Parse(args[++i], CultureInfo.InvariantCulture);
+            break;
+        case "--first-seed":
+            first = int.Parse(args[++i], CultureInfo.InvariantCulture);
+            break;
+        case "--seed":
+            first = int.Parse(args[++i], CultureInfo.InvariantCulture);
+            seeds = 1;
+            break;
+        case "--trace":
+            trace = true;
+            break;
+        case "--twice":
+            twice = true;
+            break;
+        default:
+            Console.Error.WriteLine($"unknown argument {args[i]}; known: --seeds N, --first-seed S, --seed S, --trace, --twice");
+            return 2;
+    }
+}
+
+var watch = Stopwatch.StartNew();
+var faults = new SortedDictionary<FaultKind, long>();
+long events = 0, answered = 0, unanswered = 0, revisions = 0, elections = 0, failed = 0;
+double virtualSeconds = 0;
+Console.WriteLine($"first seed {first}, {seeds} seeds");
+for (int seed = first; seed < first + seeds; seed++)
+{
+    var run = new SimulatedRun(seed, trace ? Console.Out : null);
+    try
+    {
+        run.Run();
+        if (twice)
+        {
+            var again = new SimulatedRun(seed, null);
+            again.Run();
+            if (again.Cluster.Trace.Hash != run.Cluster.Trace.Hash)
+            {
+                throw new SimulationFailure("the same seed went another way the second time");
+            }
+        }
+    }
+    catch (Exception failure)
+    {
+        failed++;
+        Console.WriteLine($"seed {seed} FAILED: {failure}");
+        if (!trace)
+        {
+            foreach (string line in run.Cluster.Trace.Last)
+            {
+                Console.WriteLine("  " + line);
+            }
+        }
+
+        Console.WriteLine($"again with: --seed {seed} --trace");
+    }
+
+    foreach ((FaultKind kind, long count) in run.Faults)
+    {
+        faults[kind] = faults.GetValueOrDefault(kind) + count;
+    }
+
+    events += run.Cluster.Scheduler.Events;
+    answered += run.Cluster.Answered;
+    unanswered += run.Cluster.Unanswered;
+    revisions += run.Cluster.Truth.Count;
+    elections += run.Cluster.Elections;
+    virtualSeconds += run.Cluster.Scheduler.Now.TotalSeconds;
+    if (failed >= 3)
+    {
+        break;
+    }
+}
+
+double seconds = watch.Elapsed.TotalSeconds;
+Console.WriteLine($"{events} events, {virtualSeconds:f0} s of virtual time in {seconds:f1} s; {answered} calls answered, {unanswered} not; "
+    + $"{revisions} revisions, {elections} leaders");
+Console.WriteLine("faults: " + string.Join(", ", faults.Select(pair => $"{pair.Key} {pair.Value}")));
+Console.WriteLine(failed == 0 ? "all invariants hold" : $"{failed} seeds failed");
+return failed == 0 ? 0 : 1;

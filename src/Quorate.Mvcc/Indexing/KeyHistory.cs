@@ -53,6 +53,13 @@ internal sealed class KeyHistory
         return index >= 0 && !revision.IsTombstone;
     }
 
+    /// <summary>Whether a main revision is one of the key's, a tombstone included.</summary>
+    public bool Contains(long main)
+    {
+        int index = LastNotAbove(main, out Revision[] revisions);
+        return index >= 0 && revisions[index].Main == main;
+    }
+
     /// <summary>
     /// The history after a compaction: what is above the revision, and the newest below or at it unless that is a tombstone from before the
     /// revision itself (spec 02 §1). Null if nothing is left; this if nothing goes. Removed revisions are told.

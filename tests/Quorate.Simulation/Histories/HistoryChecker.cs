@@ -1,9 +1,9 @@
 namespace Quorate.Simulation.Histories;
 
 /// <summary>
-/// Linearizability of what clients saw (Herlihy and Wing 1990). Every answer carries a revision of the store, and each change has a revision
-/// of its own: that order is the witness. It is a linearization if the changes of the store, taken in this order, explain every answer, and
-/// if no operation that began after another one was answered comes before it.
+/// Linearizability of what clients saw (Herlihy and Wing 1990). Every answer carries a revision of the store, and each change has
+/// a revision of its own: that order is the witness. It is a linearization if the changes of the store, taken in this order,
+/// explain every answer, and if no operation that began after another one was answered comes before it.
 /// </summary>
 public static class HistoryChecker
 {

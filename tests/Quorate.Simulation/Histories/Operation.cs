@@ -1,6 +1,8 @@
 namespace Quorate.Simulation.Histories;
 
-/// <summary>What a client did and what came of it. Each value is written once in a run, so that a value names the write it comes from.</summary>
+/// <summary>
+/// What a client did and what came of it. Each value is written once in a run, so that a value names the write it comes from.
+/// </summary>
 public sealed class Operation
 {
     public required int Client { get; init; }

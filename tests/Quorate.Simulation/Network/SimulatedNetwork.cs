@@ -32,7 +32,9 @@ public sealed class SimulatedNetwork(Scheduler scheduler, Random random)
 
     internal void Detach(int machine) => _endpoints.Remove(machine);
 
-    /// <summary>The transport that serves at a machine now, as seen from another one; null if it is down or cannot be reached both ways.</summary>
+    /// <summary>
+    /// The transport that serves at a machine now, as seen from another one; null if it is down or cannot be reached both ways.
+    /// </summary>
     internal SimulatedTransport? Reach(int from, int to) =>
         IsCut(from, to) || IsCut(to, from) ? null : _endpoints.GetValueOrDefault(to);
 

@@ -1,5 +1,6 @@
 using Google.Protobuf;
 using Quorate.Protocol;
+using Quorate.Protocol.Leases;
 using Quorate.Raft;
 using Quorate.Server.Membership;
 using Quorate.Server.Replication;
@@ -71,6 +72,15 @@ public sealed class SimulatedTransport(SimulatedNetwork network, Machine machine
     public void RemovePeer(ulong id) => _peers.Remove(id);
 
     public DateTimeOffset? ActiveSince(ulong id) => Reach(id) is null ? null : _since.GetValueOrDefault(id);
+
+    public Task<RemoteCluster?> GetClusterAsync(IReadOnlyList<string> peerUrls, TimeSpan timeout, CancellationToken cancellation) =>
+        Task.FromResult(peerUrls.Select(url => network.Reach(machine.Number, Machine.NumberOf(url))?.Member).FirstOrDefault(member => member is not null)
+            is { } other
+            ? new RemoteCluster(other.ClusterId, other.Cluster.Sorted)
+            : null);
+
+    public Task<bool?> GetDowngradeEnabledAsync(ClusterMember member, CancellationToken cancellation) =>
+        Task.FromResult<bool?>(Reach(member.Id)?.Member is { } other ? other.Cluster.DowngradeTarget is not null : null);
 
     public Task<PeerVersion?> GetVersionAsync(ClusterMember member, CancellationToken cancellation) =>
         Task.FromResult(Reach(member.Id)?.Member is { } other

@@ -1,8 +1,8 @@
 namespace Quorate.Simulation.Time;
 
 /// <summary>
-/// All that happens, in the order of virtual time; what is due at the same moment goes in the order in which it was asked for. Continuations
-/// of asynchronous code that runs within come here too, so that one thread does everything.
+/// All that happens, in the order of virtual time; what is due at the same moment goes in the order in which it was asked for.
+/// Continuations of asynchronous code that runs within come here too, so that one thread does everything.
 /// </summary>
 public sealed class Scheduler : SynchronizationContext
 {

@@ -2,7 +2,9 @@ using Quorate.Storage.Files;
 
 namespace Quorate.Simulation.Disks;
 
-/// <summary>The file system of one incarnation of a machine; after its crash every call is a <see cref="SimulatedCrashException"/>.</summary>
+/// <summary>
+/// The file system of one incarnation of a machine; after its crash every call is a <see cref="SimulatedCrashException"/>.
+/// </summary>
 public sealed class SimulatedFileSystem : IFileSystem
 {
     private readonly SimulatedDisk _disk;

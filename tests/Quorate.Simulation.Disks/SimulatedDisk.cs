@@ -1,8 +1,8 @@
 namespace Quorate.Simulation.Disks;
 
 /// <summary>
-/// What remains of a machine between its incarnations. Contents are durable after a sync of the file, names after a sync of the directory;
-/// what a crash does to the rest is decided by its seed. One user at a time.
+/// What remains of a machine between its incarnations. Contents are durable after a sync of the file, names after a sync of the
+/// directory; what a crash does to the rest is decided by its seed. One user at a time.
 /// </summary>
 public sealed class SimulatedDisk(int seed)
 {

@@ -4,8 +4,8 @@ using Quorate.Storage.Files;
 namespace Quorate.Simulation.Disks;
 
 /// <summary>
-/// The bytes of a file. They lie in one region of memory that never moves, so that mappings see what is written; of each sector that was
-/// written since the last sync the durable content is kept aside.
+/// The bytes of a file. They lie in one region of memory that never moves, so that mappings see what is written; of each sector
+/// that was written since the last sync the durable content is kept aside.
 /// </summary>
 internal sealed unsafe partial class SimulatedContent
 {

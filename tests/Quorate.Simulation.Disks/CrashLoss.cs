@@ -1,6 +1,8 @@
 namespace Quorate.Simulation.Disks;
 
-/// <summary>What a crash does to writes that were not synced. A write is lost or kept sector by sector, so that it may be torn.</summary>
+/// <summary>
+/// What a crash does to writes that were not synced. A write is lost or kept sector by sector, so that it may be torn.
+/// </summary>
 public enum CrashLoss
 {
     /// <summary>All of them are lost.</summary>
