@@ -166,6 +166,7 @@ public sealed partial class RaftNode
     {
         _heartbeatElapsed++;
         _electionElapsed++;
+        HandOverIfStalled();
         if (_electionElapsed >= _options.ElectionTick)
         {
             _electionElapsed = 0;
@@ -184,6 +185,31 @@ public sealed partial class RaftNode
         {
             _heartbeatElapsed = 0;
             BroadcastHeartbeat();
+        }
+    }
+
+    private void HandOverIfStalled()
+    {
+        _stalledTicks = _selfResponses.Count > 0 ? _stalledTicks + 1 : 0;
+        if (!_options.HandsOverWhenStalled || _stalledTicks < _options.ElectionTick || _transferee != 0)
+        {
+            return;
+        }
+
+        (ulong Id, Progress Progress) best = default;
+        foreach ((ulong id, Progress progress) in _others)
+        {
+            if (progress.RecentActive && !progress.IsLearner && progress.Match >= (best.Progress?.Match ?? 0))
+            {
+                best = (id, progress);
+            }
+        }
+
+        if (best.Progress is not null)
+        {
+            Log($"{Id:x} [term {_term}] hands over to {best.Id:x}: its disk has not answered for {_stalledTicks} ticks");
+            _stalledTicks = 0;
+            HandleTransfer(new Message { Type = MessageType.TransferLeader, From = best.Id });
         }
     }
 

@@ -32,6 +32,7 @@ public sealed partial class RaftNode
     private int _electionElapsed;
     private int _heartbeatElapsed;
     private int _electionTimeout;
+    private int _stalledTicks;
     private bool _isLearner;
     private HardState _handedHardState;
     private (RaftRole Role, ulong Leader) _handedSoftState;
@@ -251,6 +252,7 @@ public sealed partial class RaftNode
     public void Appended(Append append)
     {
         SelfResponses own = _selfResponses.Dequeue();
+        _stalledTicks = 0;
         _log.Appended(append.Id);
         if (own.Term == _term)
         {

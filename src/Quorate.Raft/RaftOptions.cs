@@ -44,6 +44,12 @@ public sealed record RaftOptions
     /// <summary>A leader that is removed, or becomes a learner, steps down at once.</summary>
     public bool StepDownOnRemoval { get; init; }
 
+    /// <summary>
+    /// A leader whose disk has not answered an append for an election timeout hands over to the voter that has most; others cannot see
+    /// that it is stuck, since its heartbeats go on.
+    /// </summary>
+    public bool HandsOverWhenStalled { get; init; }
+
     /// <summary>Applied up to here before the start.</summary>
     public ulong Applied { get; init; }
 

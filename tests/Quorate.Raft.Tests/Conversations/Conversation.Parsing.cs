@@ -13,6 +13,7 @@ internal sealed partial class Conversation
         CheckQuorum = words.Contains("check-quorum") || words.Contains("lease-reads"),
         LeaseBasedReads = words.Contains("lease-reads"),
         StepDownOnRemoval = words.Contains("step-down"),
+        HandsOverWhenStalled = words.Contains("hand-over"),
         DisableProposalForwarding = words.Contains("no-forwarding"),
         DisableConfChangeValidation = words.Contains("no-validation"),
         MaxInflightMessages = Number(words, "window=") is var window and > 0 ? (int)window : 256,
