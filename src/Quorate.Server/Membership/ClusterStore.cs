@@ -16,14 +16,17 @@ public sealed class ClusterStore
 {
     private readonly int _maxLearners;
     private Backend? _backend;
+    private ClusterView _stored;
     private ClusterView _view;
+    private IReadOnlyList<ClusterMember>? _assumed;
+    private ulong _ownId;
 
     /// <param name="backend">Null while a joining member knows the cluster by hearsay only: nothing is stored then.</param>
     public ClusterStore(ulong clusterId, Backend? backend, int maxLearners)
     {
         _maxLearners = maxLearners;
         _backend = backend;
-        _view = new ClusterView(clusterId, new Dictionary<ulong, ClusterMember>(), new HashSet<ulong>(), null, null);
+        _view = _stored = new ClusterView(clusterId, new Dictionary<ulong, ClusterMember>(), new HashSet<ulong>(), null, null);
         if (backend is not null)
         {
             Load();
@@ -35,9 +38,16 @@ public sealed class ClusterStore
     /// <summary>Called on the applying thread after each change, with the view before.</summary>
     public event Action<ClusterView, ClusterView>? Changed;
 
-    /// <summary>Takes members as told by others, in memory only: the log or a snapshot will say what is true.</summary>
-    public void Assume(IEnumerable<ClusterMember> members) =>
-        Set(View with { Members = members.ToDictionary(member => member.Id) });
+    /// <summary>
+    /// Takes members as told by others, in memory only, for a member that joins: they are shown until the log, or a snapshot, says that this
+    /// member is one; what is applied is judged by the log alone.
+    /// </summary>
+    public void Assume(IReadOnlyList<ClusterMember> members, ulong ownId)
+    {
+        _assumed = members;
+        _ownId = ownId;
+        Set(_stored);
+    }
 
     /// <summary>Takes the membership of an older directory's snapshot, where the database has none (spec 05 §7).</summary>
     public void Adopt(V2Membership membership)
@@ -57,11 +67,11 @@ public sealed class ClusterStore
             _backend!.Put(Buckets.Cluster, [.. "clusterVersion"u8], Encoding.ASCII.GetBytes(version.ToString(2) + ".0"));
         }
 
-        Set(View with
+        Set(_stored with
         {
             Members = membership.Members.ToDictionary(member => member.Id),
             Removed = membership.Removed.ToHashSet(),
-            Version = membership.Version ?? View.Version,
+            Version = membership.Version ?? _stored.Version,
         });
     }
 
@@ -80,7 +90,7 @@ public sealed class ClusterStore
     /// </summary>
     public EtcdException? Validate(ConfChange change, out ClusterMember? member, out bool isPromotion)
     {
-        ClusterView view = View;
+        ClusterView view = _stored;
         member = null;
         isPromotion = false;
         if (change.Type != ConfChangeType.RemoveNode)
@@ -122,7 +132,7 @@ public sealed class ClusterStore
     /// <summary>Applies a change that was found valid.</summary>
     public void Apply(ConfChange change, ClusterMember? member, bool isPromotion)
     {
-        ClusterView view = View;
+        ClusterView view = _stored, before = View;
         var members = new Dictionary<ulong, ClusterMember>(view.Members);
         var removed = new HashSet<ulong>(view.Removed);
         switch (change.Type)
@@ -146,33 +156,33 @@ public sealed class ClusterStore
         }
 
         Set(view with { Members = members, Removed = removed });
-        Changed?.Invoke(view, View);
+        Changed?.Invoke(before, View);
     }
 
     /// <summary>Applies what a member published of itself. A removed member's is skipped.</summary>
     public void SetAttributes(ulong id, string name, IReadOnlyList<string> clientUrls)
     {
-        ClusterView view = View;
+        ClusterView view = _stored, before = View;
         if (view.Members.TryGetValue(id, out ClusterMember? member))
         {
             member = member with { Name = name, ClientUrls = clientUrls };
             Store(member);
             Set(view with { Members = new Dictionary<ulong, ClusterMember>(view.Members) { [id] = member } });
-            Changed?.Invoke(view, View);
+            Changed?.Invoke(before, View);
         }
     }
 
     public void SetVersion(Version version)
     {
-        ClusterView view = View;
+        ClusterView view = _stored, before = View;
         _backend!.Put(Buckets.Cluster, [.. "clusterVersion"u8], Encoding.ASCII.GetBytes($"{version.Major}.{version.Minor}.0"));
         Set(view with { Version = new Version(version.Major, version.Minor) });
-        Changed?.Invoke(view, View);
+        Changed?.Invoke(before, View);
     }
 
     public void SetDowngrade(Version? target)
     {
-        ClusterView view = View;
+        ClusterView view = _stored, before = View;
         string json = MemberJson.Object(writer =>
         {
             writer.WriteString("target-version", target is null ? "" : $"{target.Major}.{target.Minor}.0");
@@ -180,7 +190,7 @@ public sealed class ClusterStore
         });
         _backend!.Put(Buckets.Cluster, [.. "downgrade"u8], Encoding.UTF8.GetBytes(json));
         Set(view with { DowngradeTarget = target });
-        Changed?.Invoke(view, View);
+        Changed?.Invoke(before, View);
     }
 
     private void Load()
@@ -214,12 +224,32 @@ public sealed class ClusterStore
             }
         }
 
-        Set(View with { Members = members, Removed = removed, Version = version, DowngradeTarget = target });
+        Set(_stored with { Members = members, Removed = removed, Version = version, DowngradeTarget = target });
     }
 
     private void Store(ClusterMember member) => _backend!.Put(Buckets.Members, KeyOf(member.Id), member.ToJson());
 
-    private void Set(ClusterView view) => Volatile.Write(ref _view, view);
+    private void Set(ClusterView view)
+    {
+        _stored = view;
+        if (_assumed is { } assumed)
+        {
+            if (view.Members.ContainsKey(_ownId))
+            {
+                _assumed = null;
+            }
+            else
+            {
+                view = view with
+                {
+                    Members = assumed.Where(member => !view.Removed.Contains(member.Id)).Concat(view.Sorted)
+                        .GroupBy(member => member.Id).ToDictionary(same => same.Key, same => same.Last()),
+                };
+            }
+        }
+
+        Volatile.Write(ref _view, view);
+    }
 
     private static bool UsesUrlOfAnother(ClusterView view, ClusterMember member) =>
         view.Sorted.Any(each => each.Id != member.Id && each.PeerUrls.Intersect(member.PeerUrls).Any());

@@ -13,7 +13,7 @@ public sealed record ClusterView(
     Version? DowngradeTarget)
 {
     /// <summary>All members by ascending id.</summary>
-    public IReadOnlyList<ClusterMember> Sorted { get; } = [.. Members.Values.OrderBy(member => member.Id)];
+    public IReadOnlyList<ClusterMember> Sorted => [.. Members.Values.OrderBy(member => member.Id)];
 
     public ConfState ToConfState() => new()
     {
