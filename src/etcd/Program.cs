@@ -1,1 +1,3 @@
-return 0;
+using Quorate.Server.Hosting;
+
+return await EtcdProgram.RunAsync(args);

@@ -51,7 +51,14 @@ public sealed class PeerTransport : IPeerTransport
 
     internal IPeerHandler Handler => _handler ?? throw new InvalidOperationException("the transport is not started");
 
-    public void Start(IPeerHandler handler) => _handler = handler;
+    public void Start(IPeerHandler handler)
+    {
+        _handler = handler;
+        if (handler is IMember member)
+        {
+            Identity = new PeerIdentity(member.Id, member.ClusterId, member.AdvertisedVersion, member.Options.PeerUrls);
+        }
+    }
 
     public void Send(IReadOnlyList<Message> messages)
     {
