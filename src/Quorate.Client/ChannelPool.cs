@@ -1,0 +1,115 @@
+using Grpc.Core;
+using Grpc.Net.Client;
+
+namespace Quorate.Client;
+
+/// <summary>
+/// A connection to each endpoint, and calls that go to the next one when a member cannot be reached. A call that may have had an effect is
+/// not repeated: only one that found no connection is, or one that changes nothing.
+/// </summary>
+internal sealed class ChannelPool : IDisposable
+{
+    private readonly EtcdClientOptions _options;
+    private readonly List<GrpcChannel> _channels = [];
+    private int _current;
+
+    public ChannelPool(EtcdClientOptions options)
+    {
+        _options = options;
+        if (options.Endpoints.Count == 0 || options.Endpoints.All(endpoint => endpoint.Length == 0))
+        {
+            throw new ArgumentException("etcdclient: no available endpoints");
+        }
+
+        foreach (string endpoint in options.Endpoints)
+        {
+            _channels.Add(Open(endpoint.Trim()));
+        }
+    }
+
+    public int Count => _channels.Count;
+
+    public CallInvoker Current => _channels[(int)((uint)Volatile.Read(ref _current) % (uint)_channels.Count)].CreateCallInvoker();
+
+    /// <summary>Makes a unary call.</summary>
+    /// <param name="isRead">It has no effect, so it may be repeated after any loss of the connection.</param>
+    public async Task<T> CallAsync<T>(Func<CallInvoker, AsyncUnaryCall<T>> call, bool isRead, CancellationToken cancellation)
+    {
+        for (int attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await call(Current).ConfigureAwait(false);
+            }
+            catch (RpcException error) when (attempt < 2 * _channels.Count && !cancellation.IsCancellationRequested && MayRepeat(error, isRead))
+            {
+                Next();
+            }
+        }
+    }
+
+    public void Next() => Interlocked.Increment(ref _current);
+
+    public void Dispose()
+    {
+        foreach (GrpcChannel channel in _channels)
+        {
+            channel.Dispose();
+        }
+    }
+
+    private static bool MayRepeat(RpcException error, bool isRead)
+    {
+        if (error.StatusCode != StatusCode.Unavailable)
+        {
+            return false;
+        }
+
+        bool neverSent = error.Status.DebugException is HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError };
+        return neverSent || (isRead && error.Status.DebugException is not null);
+    }
+
+    private GrpcChannel Open(string endpoint)
+    {
+        var handler = new SocketsHttpHandler
+        {
+            ConnectTimeout = _options.ConnectTimeout,
+            EnableMultipleHttp2Connections = true,
+            KeepAlivePingDelay = _options.KeepAliveTime,
+            KeepAlivePingTimeout = _options.KeepAliveTimeout,
+            PooledConnectionIdleTimeout = Timeout.InfiniteTimeSpan,
+        };
+        if (_options.Tls is not null)
+        {
+            handler.SslOptions = _options.Tls;
+        }
+
+        string address = endpoint;
+        if (endpoint.StartsWith("unix:", StringComparison.Ordinal) || endpoint.StartsWith("unixs:", StringComparison.Ordinal))
+        {
+            string path = endpoint[(endpoint.IndexOf(':', StringComparison.Ordinal) + 1)..];
+            path = path.StartsWith("//", StringComparison.Ordinal) ? path[2..] : path;
+            handler.ConnectCallback = async (_, cancellation) =>
+            {
+                var socket = new System.Net.Sockets.Socket(System.Net.Sockets.AddressFamily.Unix, System.Net.Sockets.SocketType.Stream, System.Net.Sockets.ProtocolType.Unspecified);
+                await socket.ConnectAsync(new System.Net.Sockets.UnixDomainSocketEndPoint(path), cancellation).ConfigureAwait(false);
+                return new System.Net.Sockets.NetworkStream(socket, ownsSocket: true);
+            };
+            address = endpoint.StartsWith("unixs", StringComparison.Ordinal) ? "https://localhost" : "http://localhost";
+        }
+        else if (!endpoint.Contains("://", StringComparison.Ordinal))
+        {
+            address = (_options.Tls is null ? "http://" : "https://") + endpoint;
+        }
+
+        return GrpcChannel.ForAddress(address, new GrpcChannelOptions
+        {
+            HttpHandler = handler,
+            DisposeHttpClient = true,
+            MaxReceiveMessageSize = _options.MaxReceiveBytes,
+            MaxSendMessageSize = _options.MaxSendBytes,
+            InitialReconnectBackoff = TimeSpan.FromMilliseconds(50),
+            MaxReconnectBackoff = TimeSpan.FromSeconds(1),
+        });
+    }
+}
