@@ -133,12 +133,15 @@ public sealed partial class EtcdServer : IAsyncDisposable
         application.MapGrpcService<HealthService>();
         application.Use(async (HttpContext context, RequestDelegate next) =>
         {
-            if (context.GetEndpoint() is not null || !await http.TryHandleAsync(context, isMetricsPort: false))
+            if (context.Request.ContentType?.StartsWith("application/grpc", StringComparison.Ordinal) == true)
             {
                 await next(context);
             }
+            else if (!await http.TryHandleAsync(context, isMetricsPort: false))
+            {
+                await HttpEndpoints.NotFoundAsync(context);
+            }
         });
-        application.MapFallback(HttpEndpoints.NotFoundAsync);
     }
 
     private async Task ListenAsync(IReadOnlyList<EtcdUrl> urls, TlsFiles tls, string kind, Action<WebApplication> map)
