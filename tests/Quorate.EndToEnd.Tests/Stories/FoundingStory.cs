@@ -101,7 +101,7 @@ public sealed partial class FoundingStory
         }
 
         string removed = await ctl.RunAsync("member", "remove", id);
-        Assert.Matches($"^Member {id} removed from cluster +[0-9a-f]+\n$", removed);
+        Assert.Matches($"^Member +{id} removed from cluster +[0-9a-f]+\n$", removed);
         await fourth.Program!.ExitAsync();
         Assert.Equal(3, Rows(await ctl.RunAsync("--write-out=table", "member", "list")).Length);
         Assert.Equal("OK\n", await ctl.RunAsync("put", "after", "the fourth"));
