@@ -80,11 +80,7 @@ public sealed class WriteLoad : IAsyncDisposable
         Assert.True(lost.Length == 0, $"{member.Name} lost {lost.Length} of {Acknowledged.Count}: {string.Join(' ', lost.Take(10))}");
     }
 
-    public async ValueTask DisposeAsync()
-    {
-        await StopAsync();
-        _stop.Dispose();
-    }
+    public async ValueTask DisposeAsync() => await StopAsync();
 
     private async Task WriteAsync(int writer)
     {
