@@ -87,9 +87,24 @@ internal sealed partial class Bootstrap(MemberOptions options, IPeerTransport tr
     private Bootstrapped Restart(SnapshotFiles snapshots)
     {
         Backend backend = OpenDatabase();
-        WalSnapshot start = WriteAheadLog.Snapshots(_files, options.LogDirectory)[^1];
-        backend = TakeReceivedDatabase(snapshots, backend, start.Index);
-        (WriteAheadLog wal, WalContents contents) = OpenLog(start);
+        WriteAheadLog? wal = null;
+        try
+        {
+            WalSnapshot start = WriteAheadLog.Snapshots(_files, options.LogDirectory)[^1];
+            TakeReceivedDatabase(snapshots, backend, start.Index);
+            (wal, WalContents contents) = WriteAheadLog.Open(_files, options.LogDirectory, start, options.UnsafeNoSync);
+            return Restart(snapshots, backend, wal, start, contents);
+        }
+        catch (Exception error)
+        {
+            wal?.Dispose();
+            backend.Dispose();
+            throw error is WalException or FormatException ? new BootstrapException(error.Message, error) : error;
+        }
+    }
+
+    private Bootstrapped Restart(SnapshotFiles snapshots, Backend backend, WriteAheadLog wal, WalSnapshot start, WalContents contents)
+    {
         Metadata metadata = Metadata.Parser.ParseFrom(contents.Metadata);
         log.LocalId = metadata.NodeID.ToString("x");
         log.ClusterId = metadata.ClusterID.ToString("x");
@@ -191,17 +206,16 @@ internal sealed partial class Bootstrap(MemberOptions options, IPeerTransport tr
     }
 
     /// <summary>A crash between the record of a received snapshot and the exchange of the database is made up for (spec 05 §7).</summary>
-    private Backend TakeReceivedDatabase(SnapshotFiles snapshots, Backend backend, ulong index)
+    private void TakeReceivedDatabase(SnapshotFiles snapshots, Backend backend, ulong index)
     {
         if (index <= backend.ConsistentIndex)
         {
-            return backend;
+            return;
         }
 
         string received = snapshots.DatabasePathOf(index);
         if (!_files.FileExists(received))
         {
-            backend.Dispose();
             log.Warn("failed to find [SNAPSHOT-INDEX].snap.db", ("snapshot-index", index), ("snapshot-file-path", received));
             throw new BootstrapException("failed to recover v3 backend from snapshot: "
                 + "failed to find database snapshot file (snap: snapshot file doesn't exist)");
@@ -210,28 +224,13 @@ internal sealed partial class Bootstrap(MemberOptions options, IPeerTransport tr
         backend.Replace(received);
         if (backend.ConsistentIndex < index && backend.ConsistentIndex != 0)
         {
-            ulong found = backend.ConsistentIndex;
-            backend.Dispose();
-            throw new BootstrapException($"database file ({options.DatabasePath} index {found}) does not match with snapshot (index {index})");
+            throw new BootstrapException(
+                $"database file ({options.DatabasePath} index {backend.ConsistentIndex}) does not match with snapshot (index {index})");
         }
-
-        return backend;
     }
 
     private WriteAheadLog CreateLog(ulong id, ulong clusterId) => WriteAheadLog.Create(_files, options.LogDirectory,
         new Metadata { NodeID = id, ClusterID = clusterId }.ToByteArray(), options.UnsafeNoSync);
-
-    private (WriteAheadLog Log, WalContents Contents) OpenLog(WalSnapshot start)
-    {
-        try
-        {
-            return WriteAheadLog.Open(_files, options.LogDirectory, start, options.UnsafeNoSync);
-        }
-        catch (WalException error)
-        {
-            throw new BootstrapException(error.Message, error);
-        }
-    }
 
     private void CheckVersions(Backend backend, ClusterView view)
     {

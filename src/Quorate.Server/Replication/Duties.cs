@@ -29,6 +29,7 @@ internal sealed class Duties(Member member, MemberOptions options, MemberLog log
     private int _isPublishing;
     private int _isCheckingVersion;
     private int _isRaising;
+    private string? _storageVersion;
 
     public Task Published => _published.Task;
 
@@ -293,7 +294,7 @@ internal sealed class Duties(Member member, MemberOptions options, MemberLog log
     }
 
     /// <summary>The version of the own storage follows the cluster's (spec 04 §10.3).</summary>
-    private void FollowStorageVersion()
+    public void FollowStorageVersion()
     {
         if (options.CompatVersion < new Version(3, 6) || member.Cluster.Version is not { } version || version < new Version(3, 5))
         {
@@ -302,11 +303,13 @@ internal sealed class Duties(Member member, MemberOptions options, MemberLog log
 
         member.Applier.Call(() =>
         {
-            string stored = Encoding.ASCII.GetString(member.Backend.ReadMeta(MetaKeys.StorageVersion)), wanted = $"{version.ToString(2)}.0";
+            string wanted = $"{version.ToString(2)}.0";
+            string stored = _storageVersion ??= Encoding.ASCII.GetString(member.Backend.ReadMeta(MetaKeys.StorageVersion));
             if (version < new Version(3, 6))
             {
                 if (stored.Length > 0)
                 {
+                    _storageVersion = "";
                     member.Backend.Delete(Buckets.Meta, MetaKeys.StorageVersion);
                     log.Info("updated storage version", ("new-storage-version", wanted));
                 }
@@ -317,6 +320,7 @@ internal sealed class Duties(Member member, MemberOptions options, MemberLog log
             if (stored != wanted)
             {
                 log.Info("cluster version differs from storage version.", ("cluster-version", wanted), ("storage-version", stored.Length > 0 ? stored : "3.5.0"));
+                _storageVersion = wanted;
                 member.Backend.Put(Buckets.Meta, MetaKeys.StorageVersion, Encoding.ASCII.GetBytes(wanted));
                 log.Info("updated storage version", ("new-storage-version", wanted));
                 if (member.Cluster.DowngradeTarget == version)

@@ -88,6 +88,7 @@ public sealed partial class Member : IMember, IPeerHandler, IAsyncDisposable
             LeaderChanged = leader => LeaderChanged?.Invoke(leader),
         };
         _duties = new Duties(this, options, _log);
+        requests.VersionSet = _duties.FollowStorageVersion;
         _applier.QuotaExceeded = _duties.RaiseNoSpace;
         _loop.Ticked = _duties.Tick;
         _loop.LeadershipBegan = _duties.CheckVersion;

@@ -22,6 +22,9 @@ internal sealed class RequestApplier(Backend backend, Keyspace keyspace, Lessor 
     /// <summary>The cluster's version was lowered: the log behind must soon hold only what older versions know.</summary>
     public Action? VersionLowered { get; set; }
 
+    /// <summary>The cluster's version was set.</summary>
+    public Action? VersionSet { get; set; }
+
     /// <summary>Applies a request; returns its response, with the revision in its header. <see cref="EtcdException"/> for a refusal.</summary>
     /// <param name="isLocal">Somebody here waits for the response; requests that only read are left out otherwise.</param>
     public object? Apply(InternalRaftRequest request, bool isLocal)
@@ -152,6 +155,7 @@ internal sealed class RequestApplier(Backend backend, Keyspace keyspace, Lessor 
         }
 
         log.Info("enabled capabilities for version", ("cluster-version", version.ToString(2)));
+        VersionSet?.Invoke();
         if (before is not null && version < before)
         {
             VersionLowered?.Invoke();
