@@ -14,4 +14,16 @@ public sealed record ApiOptions
 
     /// <summary>The health service says that nobody should come while the database is defragmented.</summary>
     public bool StopOnDefrag { get; init; }
+
+    /// <summary>JSON over HTTP/1.1 is answered.</summary>
+    public bool EnableGateway { get; init; } = true;
+
+    /// <summary>Origins that may read answers in a browser; * for all.</summary>
+    public IReadOnlyList<string> CorsOrigins { get; init; } = ["*"];
+
+    /// <summary>Host names that requests without TLS may have; * for all.</summary>
+    public IReadOnlyList<string> HostWhitelist { get; init; } = ["*"];
+
+    /// <summary>A unary call that takes longer is logged.</summary>
+    public TimeSpan SlowCall { get; init; } = TimeSpan.FromMilliseconds(300);
 }

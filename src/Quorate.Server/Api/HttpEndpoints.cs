@@ -1,4 +1,7 @@
+using System.Buffers;
+using System.IO.Compression;
 using System.Text;
+using Google.Protobuf;
 using Microsoft.AspNetCore.Http;
 using Quorate.Protocol;
 using Quorate.Server.Operations;
@@ -24,10 +27,13 @@ public sealed class HttpEndpoints(IMember member, MemberMetrics metrics)
                 await HealthAsync(context);
                 return true;
             case "/metrics":
+                await MetricsAsync(context);
+                return true;
+            case "/debug/vars" when !isMetricsPort:
                 await OnlyGetAsync(context, async () =>
                 {
-                    context.Response.ContentType = "text/plain; version=0.0.4; charset=utf-8";
-                    await context.Response.WriteAsync(metrics.Render(member), context.RequestAborted);
+                    context.Response.ContentType = "application/json; charset=utf-8";
+                    await context.Response.BodyWriter.WriteAsync(DebugVariables.Json(member), context.RequestAborted);
                 });
                 return true;
             case "/version" when !isMetricsPort:
@@ -53,6 +59,22 @@ public sealed class HttpEndpoints(IMember member, MemberMetrics metrics)
 
     public static Task NotFoundAsync(HttpContext context) => TextAsync(context, 404, "404 page not found\n");
 
+    private async Task MetricsAsync(HttpContext context)
+    {
+        context.Response.ContentType = "text/plain; version=0.0.4; charset=utf-8";
+        var text = new ArrayBufferWriter<byte>(1 << 16);
+        metrics.Write(text);
+        if (context.Request.Headers.AcceptEncoding.ToString().Contains("gzip", StringComparison.OrdinalIgnoreCase))
+        {
+            context.Response.Headers.ContentEncoding = "gzip";
+            await using var gzip = new GZipStream(context.Response.Body, CompressionLevel.Fastest, leaveOpen: true);
+            await gzip.WriteAsync(text.WrittenMemory, context.RequestAborted);
+            return;
+        }
+
+        await context.Response.BodyWriter.WriteAsync(text.WrittenMemory, context.RequestAborted);
+    }
+
     private Task HealthAsync(HttpContext context) => OnlyGetAsync(context, async () =>
     {
         string reason = await FaultAsync(context);
@@ -60,7 +82,8 @@ public sealed class HttpEndpoints(IMember member, MemberMetrics metrics)
         if (reason.Length == 0)
         {
             context.Response.ContentType = "text/plain; charset=utf-8";
-            await context.Response.WriteAsync("{\"health\":\"true\",\"reason\":\"\"}", context.RequestAborted);
+            bool hasReason = member.Options.CompatVersion >= new Version(3, 5);
+            await context.Response.WriteAsync(hasReason ? "{\"health\":\"true\",\"reason\":\"\"}" : "{\"health\":\"true\"}", context.RequestAborted);
             return;
         }
 
@@ -109,6 +132,11 @@ public sealed class HttpEndpoints(IMember member, MemberMetrics metrics)
         }
 
         string?[] excluded = single is null ? [.. context.Request.Query["exclude"]] : [];
+        if (excluded.Where(name => !checks.Contains(name)).ToArray() is { Length: > 0 } unknown)
+        {
+            member.Options.Log?.Invoke("warn", "some health checks cannot be excluded", [("missing-health-checks", string.Join(',', unknown))]);
+        }
+
         var lines = new StringBuilder();
         bool failed = false;
         foreach (string check in checks.Where(check => single is null ? !excluded.Contains(check) : check == single))
@@ -148,7 +176,11 @@ public sealed class HttpEndpoints(IMember member, MemberMetrics metrics)
                 }
 
             default:
-                return null;
+                // What a read needs and what may fail: the store is open and gives a view.
+                using (member.Keyspace.Range(new RangeRequest { Key = ByteString.CopyFrom(0), Serializable = true }))
+                {
+                    return null;
+                }
         }
     }
 

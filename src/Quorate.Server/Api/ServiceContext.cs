@@ -55,12 +55,23 @@ public sealed class ServiceContext(IMember member, ApiOptions options)
         }
     }
 
-    public static bool WantsLeader(ServerCallContext call) => call.RequestHeaders.GetValue("hasleader") == "true";
+    public static bool WantsLeader(ServerCallContext call) => MetadataOf(call, "hasleader") == "true";
+
+    /// <summary>
+    /// Metadata of a call; null if it is not there. The collection of gRPC would be made of all headers for each call, so it is not
+    /// asked for.
+    /// </summary>
+    public static string? MetadataOf(ServerCallContext call, string name) =>
+        call is Gateway.GatewayCall gateway ? gateway.MetadataOf(name)
+        : call.GetHttpContext().Request.Headers.TryGetValue(name, out Microsoft.Extensions.Primitives.StringValues values) ? values[0]
+        : null;
+
+    public void Log(string level, string message, params (string Key, object? Value)[] fields) => member.Options.Log?.Invoke(level, message, fields);
 
     /// <summary>The caller's token as it was given; null for none.</summary>
     public static string? TokenOf(ServerCallContext call)
     {
-        string? token = call.RequestHeaders.GetValue("token") ?? call.RequestHeaders.GetValue("authorization");
+        string? token = MetadataOf(call, "token") ?? MetadataOf(call, "authorization");
         return token is not null && token.StartsWith("Bearer ", StringComparison.Ordinal) ? token["Bearer ".Length..] : token;
     }
 
@@ -83,7 +94,7 @@ public sealed class ServiceContext(IMember member, ApiOptions options)
         }
 
         if (options.ClientCertAuth && call.GetHttpContext().Connection.ClientCertificate is { } certificate
-            && call.RequestHeaders.GetValue("grpcgateway-accept") is null)
+            && call is not Gateway.GatewayCall)
         {
             return new AuthInfo(certificate.GetNameInfo(System.Security.Cryptography.X509Certificates.X509NameType.SimpleName, false), member.Auth.Revision);
         }

@@ -1,87 +1,89 @@
-using System.Collections.Concurrent;
-using System.Diagnostics;
-using System.Globalization;
+using System.Buffers;
 using System.Text;
+using Quorate.Server.Operations.Metrics;
 using Quorate.Server.Replication;
 
 namespace Quorate.Server.Operations;
 
-/// <summary>The member's metrics in Prometheus' text form, under etcd's names (spec 06 §15).</summary>
-public sealed class MemberMetrics
+/// <summary>
+/// The metrics of a member under etcd's names and labels (spec 06 §15). Whoever does the work counts it here; what a member knows by
+/// itself is asked for when the metrics are read. Counting allocates nothing and takes no lock.
+/// </summary>
+public sealed partial class MemberMetrics
 {
-    private readonly ConcurrentDictionary<(string Type, string Check, bool Passed), long> _checks = new();
-    private long _healthSuccesses;
-    private long _healthFailures;
-    private long _leaderChanges;
+    private readonly MetricRegistry _registry = new();
 
-    public void CountHealth(bool isHealthy) => Interlocked.Increment(ref isHealthy ? ref _healthSuccesses : ref _healthFailures);
-
-    public void CountCheck(string type, string check, bool passed) => _checks.AddOrUpdate((type, check, passed), 1, (_, count) => count + 1);
-
-    public void CountLeaderChange() => Interlocked.Increment(ref _leaderChanges);
-
-    public string Render(IMember member)
+    /// <param name="isExtensive">With histograms of the times of gRPC calls.</param>
+    public MemberMetrics(bool isExtensive = false)
     {
-        var text = new StringBuilder();
-        Gauge(text, "etcd_server_has_leader", "Whether or not a leader exists. 1 is existence, 0 is not.", member.LeaderId != 0 ? 1 : 0);
-        Gauge(text, "etcd_server_is_leader", "Whether or not this member is a leader. 1 if is, 0 otherwise.", member.IsLeader ? 1 : 0);
-        Gauge(text, "etcd_server_is_learner", "Whether or not this member is a learner. 1 if is, 0 otherwise.", member.IsLearner ? 1 : 0);
-        Counter(text, "etcd_server_leader_changes_seen_total", "The number of leader changes seen.", Interlocked.Read(ref _leaderChanges));
-        Counter(text, "etcd_server_health_success", "The total number of successful health checks", Interlocked.Read(ref _healthSuccesses));
-        Counter(text, "etcd_server_health_failures", "The total number of failed health checks", Interlocked.Read(ref _healthFailures));
-        Gauge(text, "etcd_server_proposals_committed_total", "The total number of consensus proposals committed.", member.CommittedIndex);
-        Gauge(text, "etcd_server_proposals_applied_total", "The total number of consensus proposals applied.", member.AppliedIndex);
-        Gauge(text, "etcd_server_quota_backend_bytes", "Current backend storage quota size in bytes.", member.Quota);
-        Gauge(text, "etcd_mvcc_db_total_size_in_bytes", "Total size of the underlying database physically allocated in bytes.", member.Backend.Size);
-        Gauge(text, "etcd_mvcc_db_total_size_in_use_in_bytes", "Total size of the underlying database logically in use in bytes.", member.Backend.SizeInUse);
-        Gauge(text, "etcd_debugging_mvcc_keys_total", "Total number of keys.", member.Keyspace.KeyCount);
-        Gauge(text, "etcd_debugging_mvcc_current_revision", "The current revision of store.", member.Keyspace.Revision);
-        Gauge(text, "etcd_debugging_mvcc_compact_revision", "The revision of the last compaction in store.", member.Keyspace.CompactedRevision);
-        Gauge(text, "etcd_debugging_mvcc_watch_stream_total", "Total number of watch streams.", member.Watches.StreamCount);
-        Gauge(text, "etcd_debugging_mvcc_watcher_total", "Total number of watchers.", member.Watches.WatcherCount);
-        Gauge(text, "etcd_debugging_mvcc_slow_watcher_total", "Total number of unsynced slow watchers.", member.Watches.SlowWatcherCount);
-        Head(text, "etcd_server_version", "Which version is running. 1 for 'server_version' label with current version.", "gauge");
-        Line(text, $"etcd_server_version{{server_version=\"{member.AdvertisedVersion}\"}}", 1);
-        if (member.Cluster.Version is { } cluster)
-        {
-            Head(text, "etcd_cluster_version", "Which version is running. 1 for 'cluster_version' label with current cluster version", "gauge");
-            Line(text, $"etcd_cluster_version{{cluster_version=\"{cluster.Major}.{cluster.Minor}\"}}", 1);
-        }
+        _registry.Gauge("etcd_server_go_version", "Which version of the runtime is in use, as label, with the value 1.", "server_go_version",
+            Environment.Version.ToString());
+        RegisterServer();
+        RegisterStorage();
+        RegisterNetwork();
+        Grpc = new GrpcMetrics(_registry, isExtensive);
+        ProcessMetrics.Register(_registry);
+    }
 
-        Head(text, "etcd_server_id", "Server or member ID in hexadecimal format. 1 for 'server_id' label with current ID.", "gauge");
-        Line(text, $"etcd_server_id{{server_id=\"{member.Id:x}\"}}", 1);
-        if (!_checks.IsEmpty)
+    /// <summary>Calls, their outcomes and their messages.</summary>
+    public GrpcMetrics Grpc { get; }
+
+    /// <summary>Adds what a member knows of itself.</summary>
+    public void Attach(IMember member)
+    {
+        _registry.Gauge("etcd_server_has_leader", "Whether a leader is known: 1 if so, else 0.", () => member.LeaderId != 0 ? 1 : 0);
+        _registry.Gauge("etcd_server_is_leader", "Whether this member leads: 1 if so, else 0.", () => member.IsLeader ? 1 : 0);
+        _registry.Gauge("etcd_server_is_learner", "Whether this member is a learner: 1 if so, else 0.", () => member.IsLearner ? 1 : 0);
+        _registry.Gauge("etcd_server_proposals_committed_total", "The index of the last entry known to be committed.", () => member.CommittedIndex);
+        _registry.Gauge("etcd_server_proposals_applied_total", "The index of the last entry that is applied.", () => member.AppliedIndex);
+        _registry.Gauge("etcd_server_quota_backend_bytes", "Bytes that the database may have.",
+            () => member.Options.QuotaBackendBytes < 0 ? member.Options.QuotaBackendBytes : member.Quota);
+        _registry.Gauge("etcd_server_id", "The id of this member, as label, with the value 1.", "server_id", $"{member.Id:x}");
+        _registry.Gauge("etcd_server_version", "Which version is running, as label, with the value 1.", "server_version", member.AdvertisedVersion);
+        _registry.Gauges("etcd_cluster_version", "Which version the cluster has, as label, with the value 1.", ["cluster_version"],
+            () => member.Cluster.Version is { } version ? [([$"{version.Major}.{version.Minor}"], 1)] : []);
+        _registry.Gauges("etcd_network_known_peers", "Members of the cluster: 1 for each.", ["Local", "Remote"],
+            () => member.Cluster.Sorted.Select(peer => (new[] { $"{member.Id:x}", $"{peer.Id:x}" }, 1.0)));
+        _registry.Gauge("etcd_mvcc_db_total_size_in_bytes", "Bytes of the database's file.", () => member.Backend.Size);
+        _registry.Gauge("etcd_mvcc_db_total_size_in_use_in_bytes", "Bytes of the database's file without its free pages.", () => member.Backend.SizeInUse);
+        _registry.Gauge("etcd_debugging_mvcc_keys_total", "Keys, with those deleted and not compacted yet.", () => member.Keyspace.KeyCount);
+        _registry.Gauge("etcd_debugging_mvcc_current_revision", "The revision of the store.", () => member.Keyspace.Revision);
+        _registry.Gauge("etcd_debugging_mvcc_compact_revision", "The revision of the last compaction, -1 before the first.",
+            () => member.Keyspace.CompactedRevision);
+        _registry.Gauge("etcd_debugging_mvcc_watch_stream_total", "Open streams of watches.", () => member.Watches.StreamCount);
+        _registry.Gauge("etcd_debugging_mvcc_watcher_total", "Watches.", () => member.Watches.WatcherCount);
+        _registry.Gauge("etcd_debugging_mvcc_slow_watcher_total", "Watches that have not caught up yet.", () => member.Watches.SlowWatcherCount);
+        _registry.Gauge("etcd_debugging_auth_revision", "The revision of the users and roles.", () => member.Auth.Revision);
+        member.LeaderChanged += leader =>
         {
-            Head(text, "etcd_server_healthchecks_total", "The total number of each healthcheck.", "counter");
-            foreach (((string type, string check, bool passed), long count) in _checks)
+            if (leader != 0)
             {
-                Line(text, $"etcd_server_healthchecks_total{{name=\"{check}\",status=\"{(passed ? "success" : "error")}\",type=\"{type}\"}}", count);
+                LeaderChanges.Add();
             }
+        };
+        member.Backend.Committed += duration => BackendCommit.Observe(duration);
+    }
+
+    /// <summary>Adds the gates of features: name, whether beta, whether on.</summary>
+    public void AttachFeatures(IEnumerable<(string Name, bool IsBeta, bool IsEnabled)> gates)
+    {
+        LabeledFamily<Gauge> family = _registry.Gauges("etcd_server_feature_enabled", "Whether a feature is on: 1 if so, else 0.", "name", "stage");
+        foreach ((string name, bool isBeta, bool isEnabled) in gates)
+        {
+            family.With(name, isBeta ? "BETA" : "ALPHA").Set(isEnabled ? 1 : 0);
         }
-
-        using Process process = Process.GetCurrentProcess();
-        Gauge(text, "process_resident_memory_bytes", "Resident memory size in bytes.", process.WorkingSet64);
-        Counter(text, "process_cpu_seconds_total", "Total user and system CPU time spent in seconds.", process.TotalProcessorTime.TotalSeconds);
-        Gauge(text, "process_start_time_seconds", "Start time of the process since unix epoch in seconds.",
-            new DateTimeOffset(process.StartTime).ToUnixTimeMilliseconds() / 1000.0);
-        return text.ToString();
     }
 
-    private static void Gauge(StringBuilder text, string name, string help, double value)
+    public void Write(IBufferWriter<byte> output) => _registry.Write(output);
+
+    public override string ToString()
     {
-        Head(text, name, help, "gauge");
-        Line(text, name, value);
+        var output = new ArrayBufferWriter<byte>();
+        Write(output);
+        return Encoding.UTF8.GetString(output.WrittenSpan);
     }
 
-    private static void Counter(StringBuilder text, string name, string help, double value)
-    {
-        Head(text, name, help, "counter");
-        Line(text, name, value);
-    }
+    private Counter Count(string name, string help) => _registry.Counter(name, help);
 
-    private static void Head(StringBuilder text, string name, string help, string type) =>
-        text.Append("# HELP ").Append(name).Append(' ').Append(help).Append("\n# TYPE ").Append(name).Append(' ').Append(type).Append('\n');
-
-    private static void Line(StringBuilder text, string name, double value) =>
-        text.Append(name).Append(' ').Append(value.ToString("R", CultureInfo.InvariantCulture)).Append('\n');
+    private Histogram Times(string name, string help, double[] bounds) => _registry.Histogram(name, help, bounds);
 }

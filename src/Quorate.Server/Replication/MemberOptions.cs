@@ -121,6 +121,9 @@ public sealed record MemberOptions
 
     public string LogDirectory => string.IsNullOrEmpty(WalDirectory) ? $"{DataDirectory}/member/wal" : WalDirectory;
 
+    /// <summary>What the member counts of its work.</summary>
+    public Operations.MemberMetrics Metrics { get; init; } = new();
+
     /// <summary>Takes log lines: level, message, fields.</summary>
     public Action<string, string, IReadOnlyList<(string Key, object? Value)>>? Log { get; init; }
 }

@@ -1,0 +1,174 @@
+using System.Collections.Frozen;
+using System.Diagnostics;
+using System.Globalization;
+using System.Text;
+using Grpc.Core;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Routing;
+using Quorate.Server.Operations;
+
+namespace Quorate.Server.Api.Rpc;
+
+/// <summary>
+/// Finds the method of a gRPC call by its path, counts the call, and answers what has no method. A table of exact paths takes the
+/// place of routing, which would cost more than the rest of the way to the method.
+/// </summary>
+internal sealed class GrpcDispatcher
+{
+    private readonly FrozenDictionary<string, Entry> _methods;
+    private readonly FrozenSet<string> _services;
+    private readonly ServiceContext _context;
+    private readonly GrpcMetrics _metrics;
+    private readonly IServiceProvider _root;
+
+    public GrpcDispatcher(IServiceProvider root, GrpcMethods methods, ServiceContext context, MemberMetrics metrics)
+    {
+        _root = root;
+        _context = context;
+        _metrics = metrics.Grpc;
+        var collected = new EndpointCollector(root);
+        collected.MapGrpcService<GrpcServices>();
+        var entries = new Dictionary<string, Entry>(StringComparer.Ordinal);
+        foreach (RouteEndpoint endpoint in collected.DataSources.SelectMany(source => source.Endpoints).OfType<RouteEndpoint>())
+        {
+            string path = "/" + endpoint.RoutePattern.RawText!.TrimStart('/');
+            if (methods.Metrics.TryGetValue(path, out MethodMetrics? series))
+            {
+                entries[path] = new Entry(endpoint.RequestDelegate!, series);
+            }
+        }
+
+        _methods = entries.ToFrozenDictionary(StringComparer.Ordinal);
+        _services = entries.Keys.Select(path => path.Split('/')[1]).ToFrozenSet(StringComparer.Ordinal);
+    }
+
+    public static bool IsGrpc(HttpContext context) =>
+        context.Request.ContentType?.StartsWith("application/grpc", StringComparison.Ordinal) == true;
+
+    public Task HandleAsync(HttpContext context)
+    {
+        if (!IsGrpc(context))
+        {
+            context.Response.StatusCode = StatusCodes.Status415UnsupportedMediaType;
+            return RefuseAsync(context, StatusCode.InvalidArgument, $"invalid gRPC request content-type \"{context.Request.ContentType}\"");
+        }
+
+        string path = context.Request.Path.Value ?? "";
+        if (!_methods.TryGetValue(path, out Entry? entry))
+        {
+            return RefuseAsync(context, StatusCode.Unimplemented, UnknownText(path));
+        }
+
+        entry.Metrics.Started.Add();
+        _metrics.CountRequest(context.Request.Headers.TryGetValue("client-api-version", out var version) ? version[0] : null, entry.Metrics.IsUnary);
+
+        // Without this, a scope of services would be made for each call, and nothing in it used.
+        context.RequestServices = _root;
+        return CallAsync(context, entry);
+    }
+
+    private async Task CallAsync(HttpContext context, Entry entry)
+    {
+        long start = Stopwatch.GetTimestamp();
+        StatusCode code = StatusCode.Cancelled;
+        try
+        {
+            await entry.Call(context).ConfigureAwait(false);
+            IHeaderDictionary headers = context.Response.Headers;
+            if (headers.ContainsKey("grpc-status"))
+            {
+                code = CodeOf(headers);
+                if (code == StatusCode.ResourceExhausted && !context.Response.HasStarted)
+                {
+                    TellSize(context, headers);
+                }
+            }
+            else if (context.Features.Get<IHttpResponseTrailersFeature>()?.Trailers is { } trailers && trailers.ContainsKey("grpc-status"))
+            {
+                code = CodeOf(trailers);
+            }
+        }
+        finally
+        {
+            entry.Metrics.End(code, start);
+        }
+    }
+
+    private static StatusCode CodeOf(IHeaderDictionary headers) =>
+        int.TryParse(headers["grpc-status"], CultureInfo.InvariantCulture, out int code) ? (StatusCode)code : StatusCode.Unknown;
+
+    /// <summary>A message that was too large is told with its size; it stands before the message, which was not read.</summary>
+    private void TellSize(HttpContext context, IHeaderDictionary headers)
+    {
+        const int PrefixLength = 5;
+        if (headers["grpc-message"].ToString().StartsWith("etcdserver", StringComparison.Ordinal))
+        {
+            return;
+        }
+
+        if (context.Request.BodyReader.TryRead(out System.IO.Pipelines.ReadResult read) && read.Buffer.Length >= PrefixLength)
+        {
+            Span<byte> prefix = stackalloc byte[PrefixLength];
+            System.Buffers.BuffersExtensions.CopyTo(read.Buffer.Slice(0, PrefixLength), prefix);
+            uint size = System.Buffers.Binary.BinaryPrimitives.ReadUInt32BigEndian(prefix[1..]);
+            headers["grpc-message"] = TooLarge(size, _context.MaxReceiveBytes);
+            context.Request.BodyReader.AdvanceTo(read.Buffer.Start);
+        }
+    }
+
+    public static string TooLarge(long size, int limit) =>
+        string.Create(CultureInfo.InvariantCulture, $"grpc: received message larger than max ({size} vs. {limit})");
+
+    private string UnknownText(string path)
+    {
+        int end = path.LastIndexOf('/');
+        if (end <= 0)
+        {
+            return $"malformed method name: \"{path}\"";
+        }
+
+        string service = path[1..end];
+        return _services.Contains(service) ? $"unknown method {path[(end + 1)..]} for service {service}" : $"unknown service {service}";
+    }
+
+    private static Task RefuseAsync(HttpContext context, StatusCode code, string message)
+    {
+        context.Response.ContentType = "application/grpc";
+        context.Response.Headers["grpc-status"] = ((int)code).ToString(CultureInfo.InvariantCulture);
+        context.Response.Headers["grpc-message"] = PercentEncode(message);
+        return Task.CompletedTask;
+    }
+
+    /// <summary>As the HTTP/2 form of gRPC has it: all but printable ASCII, and the percent sign.</summary>
+    private static string PercentEncode(string message)
+    {
+        var text = new StringBuilder(message.Length);
+        foreach (byte one in Encoding.UTF8.GetBytes(message))
+        {
+            if (one is >= (byte)' ' and <= (byte)'~' and not (byte)'%')
+            {
+                text.Append((char)one);
+            }
+            else
+            {
+                text.Append(CultureInfo.InvariantCulture, $"%{one:X2}");
+            }
+        }
+
+        return text.ToString();
+    }
+
+    private sealed record Entry(RequestDelegate Call, MethodMetrics Metrics);
+
+    /// <summary>Takes the endpoints that gRPC's server makes.</summary>
+    private sealed class EndpointCollector(IServiceProvider services) : IEndpointRouteBuilder
+    {
+        public IServiceProvider ServiceProvider => services;
+
+        public ICollection<EndpointDataSource> DataSources { get; } = [];
+
+        public IApplicationBuilder CreateApplicationBuilder() => new ApplicationBuilder(services);
+    }
+}
