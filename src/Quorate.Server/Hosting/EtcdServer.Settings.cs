@@ -55,6 +55,7 @@ public sealed partial class EtcdServer
         AuthToken = options.Text("auth-token"),
         AuthTokenTtl = (int)options.Integer("auth-token-ttl"),
         ResolveUrl = ResolveAsync,
+        Metrics = new Operations.MemberMetrics(options.Text("metrics") == "extensive"),
         Log = log.Write,
     };
 
@@ -65,6 +66,10 @@ public sealed partial class EtcdServer
             ? interval
             : TimeSpan.FromMilliseconds(100),
         ClientCertAuth = options.Boolean("client-cert-auth"),
+        EnableGateway = options.Boolean("enable-grpc-gateway"),
+        CorsOrigins = options.List("cors"),
+        HostWhitelist = options.List("host-whitelist"),
+        SlowCall = options.Duration("warning-unary-request-duration", TimeSpan.FromMilliseconds(300)),
         StopOnDefrag = options.Gates.IsEnabled("StopGRPCServiceOnDefrag"),
     };
 

@@ -29,7 +29,7 @@ public sealed partial class EtcdServer : IAsyncDisposable
 {
     private static readonly TimeSpan s_drainTime = TimeSpan.FromSeconds(2);
 
-    private readonly ServiceContext _services;
+    private readonly EtcdApi _api;
     private readonly List<WebApplication> _applications = [];
     private readonly Member _member;
     private int _isStopped;
@@ -37,7 +37,7 @@ public sealed partial class EtcdServer : IAsyncDisposable
     private EtcdServer(Member member, ApiOptions api)
     {
         _member = member;
-        _services = new ServiceContext(member, api);
+        _api = new EtcdApi(new ServiceContext(member, api), member.Options.Metrics);
     }
 
     public IMember Member => _member;
@@ -61,36 +61,23 @@ public sealed partial class EtcdServer : IAsyncDisposable
         }
 
         var transport = new PeerTransport(PeerHandler(peerTls, options), TimeProvider.System);
-        var metrics = new MemberMetrics();
         Member member = await Replication.Member.StartAsync(ToMemberOptions(options, log), transport, cancellation).ConfigureAwait(false);
         var server = new EtcdServer(member, ToApiOptions(options));
         try
         {
-            member.LeaderChanged += _ => metrics.CountLeaderChange();
+            member.Options.Metrics.Attach(member);
+            member.Options.Metrics.AttachFeatures(options.Gates.All);
             var peers = new PeerEndpoints(member, member, transport);
             await server.ListenAsync(options.PeerListenUrls, peerTls, "peer", application => application.Run(peers.HandleAsync)).ConfigureAwait(false);
             log.Info("listening on peer URLs", ("listen-peer-urls", options.PeerListenUrls.Select(url => url.Text)));
-            var http = new HttpEndpoints(member, metrics);
             if (options.Urls("listen-metrics-urls") is { Count: > 0 } metricsUrls)
             {
-                await server.ListenAsync(metricsUrls, clientTls, "metrics", application => application.Run(async context =>
-                {
-                    if (!await http.TryHandleAsync(context, isMetricsPort: true))
-                    {
-                        await HttpEndpoints.NotFoundAsync(context);
-                    }
-                })).ConfigureAwait(false);
+                await server.ListenAsync(metricsUrls, clientTls, "metrics", application => application.Run(server._api.HandleMetricsPortAsync)).ConfigureAwait(false);
             }
 
             await server.AwaitReadyAsync(cancellation).ConfigureAwait(false);
             log.Info("ready to serve client requests");
-            await server.ListenAsync(options.ClientListenUrls, clientTls, "client", application => MapClients(application, http)).ConfigureAwait(false);
-            foreach (EtcdUrl url in options.ClientListenUrls)
-            {
-                log.Info(url.IsTls ? "serving client traffic securely" : "serving client traffic insecurely; this is strongly discouraged!",
-                    ("traffic", "grpc+http"), ("address", $"{url.Host}:{url.Port}"));
-            }
-
+            await server.ListenToClientsAsync(options, clientTls, log).ConfigureAwait(false);
             return server;
         }
         catch
@@ -119,29 +106,22 @@ public sealed partial class EtcdServer : IAsyncDisposable
 
     public ValueTask DisposeAsync() => new(StopAsync());
 
-    private static void MapClients(WebApplication application, HttpEndpoints http)
+    private async Task ListenToClientsAsync(EtcdOptions options, TlsFiles tls, EtcdLog log)
     {
-        application.UseRouting();
-        application.MapGrpcService<KvService>();
-        application.MapGrpcService<WatchService>();
-        application.MapGrpcService<LeaseService>();
-        application.MapGrpcService<ClusterService>();
-        application.MapGrpcService<MaintenanceService>();
-        application.MapGrpcService<AuthService>();
-        application.MapGrpcService<LockService>();
-        application.MapGrpcService<ElectionService>();
-        application.MapGrpcService<HealthService>();
-        application.Use(async (HttpContext context, RequestDelegate next) =>
+        IReadOnlyList<EtcdUrl> http = options.Urls("listen-client-http-urls");
+        await ListenAsync(options.ClientListenUrls, tls, "client",
+            application => _api.Map(application, http.Count > 0 ? ListenerContent.Grpc : ListenerContent.GrpcAndHttp)).ConfigureAwait(false);
+        if (http.Count > 0)
         {
-            if (context.Request.ContentType?.StartsWith("application/grpc", StringComparison.Ordinal) == true)
-            {
-                await next(context);
-            }
-            else if (!await http.TryHandleAsync(context, isMetricsPort: false))
-            {
-                await HttpEndpoints.NotFoundAsync(context);
-            }
-        });
+            await ListenAsync(http, tls, "client-http", application => _api.Map(application, ListenerContent.Http)).ConfigureAwait(false);
+        }
+
+        foreach ((EtcdUrl url, string traffic) in options.ClientListenUrls.Select(url => (url, http.Count > 0 ? "grpc" : "grpc+http"))
+            .Concat(http.Select(url => (url, "http"))))
+        {
+            log.Info(url.IsTls ? "serving client traffic securely" : "serving client traffic insecurely; this is strongly discouraged!",
+                ("traffic", traffic), ("address", $"{url.Host}:{url.Port}"));
+        }
     }
 
     private async Task ListenAsync(IReadOnlyList<EtcdUrl> urls, TlsFiles tls, string kind, Action<WebApplication> map)
@@ -171,22 +151,7 @@ public sealed partial class EtcdServer : IAsyncDisposable
         });
         if (servesGrpc)
         {
-            builder.Services.AddRouting();
-            builder.Services.AddSingleton(_services);
-            builder.Services.AddSingleton<HealthService>();
-            builder.Services.AddSingleton<KvService>();
-            builder.Services.AddSingleton<WatchService>();
-            builder.Services.AddSingleton<LeaseService>();
-            builder.Services.AddSingleton<ClusterService>();
-            builder.Services.AddSingleton<MaintenanceService>();
-            builder.Services.AddSingleton<AuthService>();
-            builder.Services.AddSingleton<LockService>();
-            builder.Services.AddSingleton<ElectionService>();
-            builder.Services.AddGrpc(grpc =>
-            {
-                grpc.MaxReceiveMessageSize = _member.Options.MaxRequestBytes + (512 * 1024);
-                grpc.MaxSendMessageSize = null;
-            });
+            _api.AddTo(builder.Services);
         }
 
         WebApplication application = builder.Build();

@@ -36,9 +36,13 @@ public sealed class FeatureGates
         }
     }
 
-    /// <summary>All gates with their state.</summary>
+    /// <summary>All gates with their state, those for all of a stage among them.</summary>
     public IEnumerable<(string Name, bool IsBeta, bool IsEnabled)> All =>
-        s_known.Select(known => (known.Key, known.Value.IsBeta, IsEnabled(known.Key)));
+    [
+        ("AllAlpha", false, _set.GetValueOrDefault("AllAlpha")),
+        ("AllBeta", true, _set.GetValueOrDefault("AllBeta")),
+        .. s_known.Select(known => (known.Key, known.Value.IsBeta, IsEnabled(known.Key))),
+    ];
 
     public bool IsEnabled(string name) => _set.TryGetValue(name, out bool value) ? value : s_known[name].Default;
 

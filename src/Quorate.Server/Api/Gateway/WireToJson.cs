@@ -43,7 +43,8 @@ internal static class WireToJson
                 }
             }
 
-            if (field is { IsRepeated: true, IsPacked: true } && WireFormat.GetTagWireType(tag) == WireFormat.WireType.LengthDelimited)
+            bool isNumber = field.FieldType is not (FieldType.Message or FieldType.Bytes or FieldType.String);
+            if (field.IsRepeated && isNumber && WireFormat.GetTagWireType(tag) == WireFormat.WireType.LengthDelimited)
             {
                 var packed = new CodedInputStream(input.ReadBytes().ToByteArray());
                 while (!packed.IsAtEnd)
