@@ -15,6 +15,9 @@ public sealed class SimulatedDisk(int seed)
     /// <summary>Bytes that files may have together; a write beyond is an <see cref="IOException"/>.</summary>
     public long Capacity { get; set; } = long.MaxValue;
 
+    /// <summary>The disk says that it synced, and did not: for seeing that this is noticed.</summary>
+    public bool LiesAboutSync { get; set; }
+
     /// <summary>Number of operations that changed something, over all incarnations.</summary>
     public long Operations { get; private set; }
 

@@ -2,9 +2,10 @@ using System.Diagnostics;
 using System.Globalization;
 using Quorate.Simulation.Cluster;
 
-// Usage: [--seeds N] [--first-seed S] | --seed S [--trace] [--twice]
+// Usage: [--seeds N] [--first-seed S] | --seed S [--trace] [--twice] [--bug NAME]
 int seeds = 20, first = 1;
 bool trace = false, twice = false;
+var bug = PlantedBug.None;
 for (int i = 0; i < args.Length; i++)
 {
     switch (args[i])
@@ -22,11 +23,15 @@ for (int i = 0; i < args.Length; i++)
         case "--trace":
             trace = true;
             break;
+        case "--bug":
+            bug = Enum.Parse<PlantedBug>(args[++i], ignoreCase: true);
+            break;
         case "--twice":
             twice = true;
             break;
         default:
-            Console.Error.WriteLine($"unknown argument {args[i]}; known: --seeds N, --first-seed S, --seed S, --trace, --twice");
+            Console.Error.WriteLine($"unknown argument {args[i]}; known: --seeds N, --first-seed S, --seed S, --trace, --twice, "
+                + "--bug " + string.Join('|', Enum.GetNames<PlantedBug>()));
             return 2;
     }
 }
@@ -38,13 +43,13 @@ double virtualSeconds = 0;
 Console.WriteLine($"first seed {first}, {seeds} seeds");
 for (int seed = first; seed < first + seeds; seed++)
 {
-    var run = new SimulatedRun(seed, trace ? Console.Out : null);
+    var run = new SimulatedRun(seed, trace ? Console.Out : null, bug);
     try
     {
         run.Run();
         if (twice)
         {
-            var again = new SimulatedRun(seed, null);
+            var again = new SimulatedRun(seed, null, bug);
             again.Run();
             if (again.Cluster.Trace.Hash != run.Cluster.Trace.Hash)
             {

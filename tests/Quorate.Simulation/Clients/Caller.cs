@@ -13,6 +13,10 @@ internal sealed class Caller(ClusterOfMachines cluster, Random random)
 {
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(8);
 
+    /// <summary>Errors that a client of a cluster with faults must live with; what happened is not known then.</summary>
+    public static bool IsExpected(Exception error) =>
+        error is EtcdException or TimeoutException or OperationCanceledException or IOException or ObjectDisposedException;
+
     /// <summary>A member that is up, any of them; null if none is.</summary>
     public IMember? Pick()
     {

@@ -34,7 +34,7 @@ internal sealed class KeyClient(ClusterOfMachines cluster, int number, Random ra
             operation.Answered = cluster.Scheduler.Now;
             cluster.Answered++;
         }
-        catch (Exception error) when (error is EtcdException or TimeoutException or OperationCanceledException or IOException or ObjectDisposedException)
+        catch (Exception error) when (Caller.IsExpected(error))
         {
             // What happened is not known.
             cluster.Unanswered++;
@@ -77,8 +77,9 @@ internal sealed class KeyClient(ClusterOfMachines cluster, int number, Random ra
                 (operation.Revision, operation.HasChanged) = (deleted.Header.Revision, deleted.Deleted > 0);
                 break;
             default:
+                bool isStale = cluster.Settings.Bug == PlantedBug.StaleReads;
                 RangeResponse read = await _caller.Read(member,
-                    new RangeRequest { Key = key, Serializable = operation.Kind == OperationKind.SerializableRead });
+                    new RangeRequest { Key = key, Serializable = operation.Kind == OperationKind.SerializableRead || isStale });
                 operation.Revision = read.Header.Revision;
                 operation.Value = read.Kvs.Count == 0 ? null : read.Kvs[0].Value.ToStringUtf8();
                 operation.ModRevision = read.Kvs.Count == 0 ? 0 : read.Kvs[0].ModRevision;

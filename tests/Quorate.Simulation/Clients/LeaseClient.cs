@@ -25,8 +25,7 @@ internal sealed class LeaseClient(ClusterOfMachines cluster, int number, Random 
                 {
                     await LiveAsync(member);
                 }
-                catch (Exception error) when (error is EtcdException or TimeoutException or OperationCanceledException or IOException
-                    or ObjectDisposedException)
+                catch (Exception error) when (Caller.IsExpected(error))
                 {
                     cluster.Unanswered++;
                 }

@@ -38,6 +38,8 @@ public sealed class Machine
 
     public string Url => $"http://machine-{Number}:2380";
 
+    internal bool TakesAnything => _cluster.Settings.Bug == PlantedBug.MisdirectedMessages;
+
     public string Name => $"machine-{Number}";
 
     public VirtualClock Clock { get; private set; }

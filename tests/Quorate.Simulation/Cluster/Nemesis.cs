@@ -1,6 +1,7 @@
 using Quorate.Protocol;
 using Quorate.Server.Membership;
 using Quorate.Server.Replication;
+using Quorate.Simulation.Clients;
 using Quorate.Simulation.Disks;
 using Quorate.Simulation.Network;
 
@@ -207,8 +208,7 @@ internal sealed class Nemesis(ClusterOfMachines cluster, Random random)
         {
             await action(limit.Token).WaitAsync(Patience, cluster.Clock);
         }
-        catch (Exception error) when (error is EtcdException or TimeoutException or OperationCanceledException or IOException
-            or ObjectDisposedException or NotSupportedException)
+        catch (Exception error) when (Caller.IsExpected(error))
         {
             cluster.Trace.Write(-1, $"in vain: {error.Message}");
         }

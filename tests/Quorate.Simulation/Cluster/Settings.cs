@@ -30,6 +30,8 @@ public sealed record Settings
 
     public required IReadOnlySet<FaultKind> Faults { get; init; }
 
+    public PlantedBug Bug { get; init; }
+
     public static Settings Draw(Random random)
     {
         FaultKind[] all = Enum.GetValues<FaultKind>();

@@ -14,10 +14,10 @@ public sealed class SimulatedRun
     private readonly List<WatchClient> _watchers = [];
     private readonly Random _random;
 
-    public SimulatedRun(int seed, TextWriter? trace)
+    public SimulatedRun(int seed, TextWriter? trace, PlantedBug bug = PlantedBug.None)
     {
         _random = new Random(seed);
-        Settings settings = Settings.Draw(_random);
+        Settings settings = Settings.Draw(_random) with { Bug = bug };
         _cluster = new ClusterOfMachines(settings, new Random(_random.Next()), trace);
         _nemesis = new Nemesis(_cluster, new Random(_random.Next()));
         _cluster.Trace.Write(-1, $"seed {seed}: {settings}");

@@ -74,8 +74,8 @@ public sealed class SimulatedTransport(SimulatedNetwork network, Machine machine
     public DateTimeOffset? ActiveSince(ulong id) => Reach(id) is null ? null : _since.GetValueOrDefault(id);
 
     public Task<RemoteCluster?> GetClusterAsync(IReadOnlyList<string> peerUrls, TimeSpan timeout, CancellationToken cancellation) =>
-        Task.FromResult(peerUrls.Select(url => network.Reach(machine.Number, Machine.NumberOf(url))?.Member).FirstOrDefault(member => member is not null)
-            is { } other
+        Task.FromResult(peerUrls.Select(url => network.Reach(machine.Number, Machine.NumberOf(url))?.Member)
+            .FirstOrDefault(member => member is not null) is { } other
             ? new RemoteCluster(other.ClusterId, other.Cluster.Sorted)
             : null);
 
@@ -140,7 +140,8 @@ public sealed class SimulatedTransport(SimulatedNetwork network, Machine machine
     internal void Receive(Message message)
     {
         // A server refuses what is for another member, and what comes from a removed one (spec 08 §3.3).
-        if (!IsStopped && _handler is { } handler && machine.Member is { } member && message.To == member.Id)
+        if (!IsStopped && _handler is { } handler && machine.Member is { } member
+            && (message.To == member.Id || machine.TakesAnything))
         {
             if (handler.IsRemoved(message.From))
             {
