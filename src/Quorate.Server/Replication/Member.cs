@@ -222,7 +222,8 @@ public sealed partial class Member : IMember, IPeerHandler, IAsyncDisposable
     /// <summary>
     /// Does all work that there is now, on this thread; for a member without threads. False if there was none.
     /// </summary>
-    public bool Step()
+    /// <param name="mayRun">Holds loops up by their names, as a slow disk would; null for none.</param>
+    public bool Step(Predicate<string>? mayRun = null)
     {
         bool any = false, more = true;
         while (more)
@@ -230,7 +231,7 @@ public sealed partial class Member : IMember, IPeerHandler, IAsyncDisposable
             more = false;
             foreach (Worker worker in _workers)
             {
-                more |= worker.StepIfDue();
+                more |= (mayRun is null || mayRun(worker.Name)) && worker.StepIfDue();
             }
 
             more |= _completions.RunInline();
@@ -312,7 +313,16 @@ public sealed partial class Member : IMember, IPeerHandler, IAsyncDisposable
 
     private async Task EndCoreAsync(string reason)
     {
-        await _ending.CancelAsync().ConfigureAwait(false);
+        if (Options.HasThreads)
+        {
+            await _ending.CancelAsync().ConfigureAwait(false);
+        }
+        else
+        {
+            // Here and now: there is nobody else to run what waits for it.
+            _ending.Cancel();
+        }
+
         foreach (Worker worker in _workers)
         {
             worker.Stop();

@@ -43,7 +43,7 @@ internal sealed class LeaseClient(ClusterOfMachines cluster, int number, Random 
         TimeSpan asked = cluster.Scheduler.Now;
         PutResponse put = await _caller.Propose<PutResponse>(member, new InternalRaftRequest
         {
-            Put = new PutRequest { Key = ByteString.CopyFromUtf8(lease.Key), Value = ByteString.CopyFromUtf8("here"), Lease = lease.Id },
+            Put = new PutRequest { Key = ByteString.CopyFromUtf8(lease.Key), Value = ByteString.CopyFromUtf8(lease.Key), Lease = lease.Id },
         });
         lease.PutRevision = put.Header.Revision;
         int renewals = random.Next(5);

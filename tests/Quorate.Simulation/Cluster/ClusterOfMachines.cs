@@ -65,8 +65,7 @@ public sealed class ClusterOfMachines
     public Machine AddMachine()
     {
         double rate = 1 + (Settings.ClockDrift * ((2 * Random.NextDouble()) - 1));
-        var clock = new VirtualClock(Scheduler, rate, TimeSpan.FromSeconds(Random.Next(100)));
-        var machine = new Machine(this, _machines.Count, clock, Random.Next());
+        var machine = new Machine(this, _machines.Count, rate, Random.Next());
         _machines.Add(machine);
         return machine;
     }

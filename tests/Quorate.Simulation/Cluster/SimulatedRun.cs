@@ -32,8 +32,9 @@ public sealed class SimulatedRun
     /// <summary>Throws what does not hold.</summary>
     public void Run()
     {
+        // Without a context of its own, what waits for a task goes on where the task ends: on this thread.
         SynchronizationContext? before = SynchronizationContext.Current;
-        SynchronizationContext.SetSynchronizationContext(_cluster.Scheduler);
+        SynchronizationContext.SetSynchronizationContext(null);
         try
         {
             StartCluster();

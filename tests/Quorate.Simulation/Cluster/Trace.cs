@@ -8,6 +8,8 @@ public sealed class Trace(Scheduler scheduler, TextWriter? output)
     private const int Kept = 400;
     private readonly Queue<string> _last = new();
 
+    public bool IsWritten => output is not null;
+
     public ulong Hash { get; private set; } = 14695981039346656037;
 
     /// <summary>The newest lines.</summary>

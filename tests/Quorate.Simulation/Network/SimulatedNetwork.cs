@@ -38,7 +38,8 @@ public sealed class SimulatedNetwork(Scheduler scheduler, Random random)
     internal SimulatedTransport? Reach(int from, int to) =>
         IsCut(from, to) || IsCut(to, from) ? null : _endpoints.GetValueOrDefault(to);
 
-    internal void Send(int from, int to, byte[] message)
+    /// <param name="mayDouble">False for a proposal: it is a request of its own each time, which no connection brings twice.</param>
+    internal void Send(int from, int to, byte[] message, bool mayDouble)
     {
         Sent++;
         if (IsCut(from, to) || random.NextDouble() < Faults.Drop)
@@ -48,7 +49,7 @@ public sealed class SimulatedNetwork(Scheduler scheduler, Random random)
         }
 
         Carry(from, to, message);
-        if (random.NextDouble() < Faults.Duplicate)
+        if (mayDouble && random.NextDouble() < Faults.Duplicate)
         {
             Duplicated++;
             Carry(from, to, message);

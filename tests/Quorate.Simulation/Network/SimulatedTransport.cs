@@ -1,4 +1,5 @@
 using Google.Protobuf;
+using Quorate.Mvcc.Leasing;
 using Quorate.Protocol;
 using Quorate.Protocol.Leases;
 using Quorate.Raft;
@@ -32,7 +33,7 @@ public sealed class SimulatedTransport(SimulatedNetwork network, Machine machine
         {
             if (!IsStopped && _peers.TryGetValue(message.To, out int to))
             {
-                network.Send(machine.Number, to, RaftWire.Encode(message));
+                network.Send(machine.Number, to, RaftWire.Encode(message), mayDouble: message.Type != MessageType.Prop);
             }
         }
     }
@@ -90,19 +91,14 @@ public sealed class SimulatedTransport(SimulatedNetwork network, Machine machine
     public async Task<byte[]?> PostLeaseAsync(ClusterMember leader, string path, byte[] body, CancellationToken cancellation)
     {
         IMember other = await ReachAsync(leader.Id, cancellation);
-        if (path == "/leases")
+        try
         {
-            long id = LeaseKeepAliveRequest.Parser.ParseFrom(body).ID;
-            return await other.RenewLocalLeaseAsync(id, cancellation) is { } ttl
-                ? new LeaseKeepAliveResponse { ID = id, TTL = ttl }.ToByteArray()
-                : null;
+            return path == "/leases" ? await RenewAsync(other, body, cancellation) : await LookUpAsync(other, body, cancellation);
         }
-
-        LeaseTimeToLiveRequest request = LeaseInternalRequest.Parser.ParseFrom(body).LeaseTimeToLiveRequest;
-        return new LeaseInternalResponse
+        catch (NotPrimaryException error)
         {
-            LeaseTimeToLiveResponse = await other.LocalLeaseTimeToLiveAsync(request.ID, request.Keys, cancellation),
-        }.ToByteArray();
+            throw new IOException(error.Message, error);
+        }
     }
 
     public async Task PromoteAsync(ClusterMember leader, ulong id, string? token, CancellationToken cancellation)
@@ -188,6 +184,23 @@ public sealed class SimulatedTransport(SimulatedNetwork network, Machine machine
             taken = true;
         });
         return taken;
+    }
+
+    private static async Task<byte[]?> RenewAsync(IMember leader, byte[] body, CancellationToken cancellation)
+    {
+        long id = LeaseKeepAliveRequest.Parser.ParseFrom(body).ID;
+        return await leader.RenewLocalLeaseAsync(id, cancellation) is { } ttl
+            ? new LeaseKeepAliveResponse { ID = id, TTL = ttl }.ToByteArray()
+            : null;
+    }
+
+    private static async Task<byte[]?> LookUpAsync(IMember leader, byte[] body, CancellationToken cancellation)
+    {
+        LeaseTimeToLiveRequest request = LeaseInternalRequest.Parser.ParseFrom(body).LeaseTimeToLiveRequest;
+        return new LeaseInternalResponse
+        {
+            LeaseTimeToLiveResponse = await leader.LocalLeaseTimeToLiveAsync(request.ID, request.Keys, cancellation),
+        }.ToByteArray();
     }
 
     private SimulatedTransport? Reach(ulong id) =>
