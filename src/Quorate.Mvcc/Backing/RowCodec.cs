@@ -3,7 +3,7 @@ using System.Numerics;
 namespace Quorate.Mvcc.Backing;
 
 /// <summary>The bytes of mvccpb.KeyValue by hand: they are made once for each put, and hashed, so they are the same on every member.</summary>
-internal static class RowCodec
+public static class RowCodec
 {
     public static byte[] Encode(ReadOnlySpan<byte> key, long created, long modified, long version, ReadOnlySpan<byte> value, long lease)
     {

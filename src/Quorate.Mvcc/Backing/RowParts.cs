@@ -1,7 +1,7 @@
 namespace Quorate.Mvcc.Backing;
 
 /// <summary>The fields of a row.</summary>
-internal ref struct RowParts
+public ref struct RowParts
 {
     public ReadOnlySpan<byte> Key;
     public ReadOnlySpan<byte> Value;

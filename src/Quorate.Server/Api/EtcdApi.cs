@@ -53,7 +53,7 @@ public sealed class EtcdApi
     public void Map(IApplicationBuilder application, ListenerContent content = ListenerContent.GrpcAndHttp)
     {
         IServiceProvider root = application.ApplicationServices;
-        var dispatcher = new Lazy<GrpcDispatcher>(() => new GrpcDispatcher(root, root.GetRequiredService<GrpcMethods>(), _context, _metrics));
+        var dispatcher = new Lazy<GrpcDispatcher>(() => new GrpcDispatcher(root, _services, root.GetRequiredService<GrpcMethods>(), _context, _metrics));
         if (content != ListenerContent.Http)
         {
             // Before the first call: all series are there from the start.

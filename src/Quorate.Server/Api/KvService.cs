@@ -173,7 +173,8 @@ internal sealed class KvService(ServiceContext services) : KV.KVBase
         }
     }
 
-    private async ValueTask<RangeResult> ReadAsync(RangeRequest request, ServerCallContext context, bool mayLearn = true)
+    /// <summary>Reads a range as its caller may; the result is to be disposed.</summary>
+    public async ValueTask<RangeResult> ReadAsync(RangeRequest request, ServerCallContext context, bool mayLearn = true)
     {
         services.CheckCall(context, learnerMay: mayLearn && request.Serializable);
         RequestValidation.Check(request);

@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using Grpc.Core;
+using Microsoft.AspNetCore.Http;
 using Quorate.Auth;
 using Quorate.Protocol;
 using Quorate.Server.Replication;
@@ -63,8 +65,10 @@ public sealed class ServiceContext(IMember member, ApiOptions options)
     /// </summary>
     public static string? MetadataOf(ServerCallContext call, string name) =>
         call is Gateway.GatewayCall gateway ? gateway.MetadataOf(name)
-        : call.GetHttpContext().Request.Headers.TryGetValue(name, out Microsoft.Extensions.Primitives.StringValues values) ? values[0]
+        : HttpOf(call).Request.Headers.TryGetValue(name, out Microsoft.Extensions.Primitives.StringValues values) ? values[0]
         : null;
+
+    public static HttpContext HttpOf(ServerCallContext call) => call is Rpc.DirectCall direct ? direct.Http : call.GetHttpContext();
 
     public void Log(string level, string message, params (string Key, object? Value)[] fields) => member.Options.Log?.Invoke(level, message, fields);
 
@@ -93,7 +97,7 @@ public sealed class ServiceContext(IMember member, ApiOptions options)
             return member.Auth.Resolve(token);
         }
 
-        if (options.ClientCertAuth && call.GetHttpContext().Connection.ClientCertificate is { } certificate
+        if (options.ClientCertAuth && HttpOf(call).Connection.ClientCertificate is { } certificate
             && call is not Gateway.GatewayCall)
         {
             return new AuthInfo(certificate.GetNameInfo(System.Security.Cryptography.X509Certificates.X509NameType.SimpleName, false), member.Auth.Revision);
@@ -128,6 +132,20 @@ public sealed class ServiceContext(IMember member, ApiOptions options)
         }
 
         return (T)await member.ProposeAsync(request, cancellation).ConfigureAwait(false);
+    }
+
+    /// <summary>Logs a call that took longer than it should (spec 06 §12.6).</summary>
+    /// <param name="start">The time stamp of its begin.</param>
+    public void LogIfSlow(ServerCallContext call, long start)
+    {
+        TimeSpan took = Stopwatch.GetElapsedTime(start);
+        if (took > options.SlowCall)
+        {
+            HttpContext http = HttpOf(call);
+            Log("warn", "request stats", ("start time", (DateTime.UtcNow - took).ToString("O")), ("time spent", took),
+                ("remote", $"{http.Connection.RemoteIpAddress}:{http.Connection.RemotePort}"), ("response type", call.Method),
+                ("request count", -1), ("request size", -1), ("response count", -1), ("response size", -1), ("request content", ""));
+        }
     }
 
     /// <summary>An error as the client is to see it.</summary>

@@ -7,6 +7,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Routing;
+using Quorate.Protocol;
 using Quorate.Server.Operations;
 
 namespace Quorate.Server.Api.Rpc;
@@ -23,7 +24,7 @@ internal sealed class GrpcDispatcher
     private readonly GrpcMetrics _metrics;
     private readonly IServiceProvider _root;
 
-    public GrpcDispatcher(IServiceProvider root, GrpcMethods methods, ServiceContext context, MemberMetrics metrics)
+    public GrpcDispatcher(IServiceProvider root, GrpcServices services, GrpcMethods methods, ServiceContext context, MemberMetrics metrics)
     {
         _root = root;
         _context = context;
@@ -36,7 +37,7 @@ internal sealed class GrpcDispatcher
             string path = "/" + endpoint.RoutePattern.RawText!.TrimStart('/');
             if (methods.Metrics.TryGetValue(path, out MethodMetrics? series))
             {
-                entries[path] = new Entry(endpoint.RequestDelegate!, series);
+                entries[path] = new Entry(endpoint.RequestDelegate!, series, Direct(path, services.Keys, series, metrics));
             }
         }
 
@@ -64,10 +65,29 @@ internal sealed class GrpcDispatcher
         entry.Metrics.Started.Add();
         _metrics.CountRequest(context.Request.Headers.TryGetValue("client-api-version", out var version) ? version[0] : null, entry.Metrics.IsUnary);
 
+        if (entry.Direct is not null && !IsCompressed(context))
+        {
+            return entry.Direct(context);
+        }
+
         // Without this, a scope of services would be made for each call, and nothing in it used.
         context.RequestServices = _root;
         return CallAsync(context, entry);
     }
+
+    /// <summary>The methods that are called most answer by themselves.</summary>
+    private RequestDelegate? Direct(string path, KvService keys, MethodMetrics series, MemberMetrics metrics) => path switch
+    {
+        "/etcdserverpb.KV/Range" => new DirectRangeMethod(path, keys, series, metrics, _context).HandleAsync,
+        "/etcdserverpb.KV/Put" => new DirectMessageMethod<PutRequest, PutResponse>(path, PutRequest.Parser, keys.Put, series, metrics, _context).HandleAsync,
+        "/etcdserverpb.KV/DeleteRange" => new DirectMessageMethod<DeleteRangeRequest, DeleteRangeResponse>(
+            path, DeleteRangeRequest.Parser, keys.DeleteRange, series, metrics, _context).HandleAsync,
+        "/etcdserverpb.KV/Txn" => new DirectMessageMethod<TxnRequest, TxnResponse>(path, TxnRequest.Parser, keys.Txn, series, metrics, _context).HandleAsync,
+        _ => null,
+    };
+
+    private static bool IsCompressed(HttpContext context) =>
+        context.Request.Headers.TryGetValue("grpc-encoding", out Microsoft.Extensions.Primitives.StringValues encoding) && encoding != "identity";
 
     private async Task CallAsync(HttpContext context, Entry entry)
     {
@@ -133,11 +153,23 @@ internal sealed class GrpcDispatcher
         return _services.Contains(service) ? $"unknown method {path[(end + 1)..]} for service {service}" : $"unknown service {service}";
     }
 
+    /// <summary>Tells an error: in the head of the answer if it has not gone yet, else behind what has.</summary>
+    public static void Refuse(HttpContext context, Status status)
+    {
+        IHeaderDictionary? headers = context.Response.HasStarted
+            ? context.Features.Get<IHttpResponseTrailersFeature>()?.Trailers
+            : context.Response.Headers;
+        if (headers is not null)
+        {
+            headers["grpc-status"] = ((int)status.StatusCode).ToString(CultureInfo.InvariantCulture);
+            headers["grpc-message"] = PercentEncode(status.Detail);
+        }
+    }
+
     private static Task RefuseAsync(HttpContext context, StatusCode code, string message)
     {
         context.Response.ContentType = "application/grpc";
-        context.Response.Headers["grpc-status"] = ((int)code).ToString(CultureInfo.InvariantCulture);
-        context.Response.Headers["grpc-message"] = PercentEncode(message);
+        Refuse(context, new Status(code, message));
         return Task.CompletedTask;
     }
 
@@ -160,7 +192,7 @@ internal sealed class GrpcDispatcher
         return text.ToString();
     }
 
-    private sealed record Entry(RequestDelegate Call, MethodMetrics Metrics);
+    private sealed record Entry(RequestDelegate Call, MethodMetrics Metrics, RequestDelegate? Direct);
 
     /// <summary>Takes the endpoints that gRPC's server makes.</summary>
     private sealed class EndpointCollector(IServiceProvider services) : IEndpointRouteBuilder

@@ -9,10 +9,12 @@ internal sealed class GrpcServices(ServiceContext services)
 {
     private readonly HealthService _health = new();
 
+    public KvService Keys { get; } = new(services);
+
     /// <summary>Tells all methods of all services to a binder.</summary>
     public void Bind(ServiceBinderBase binder)
     {
-        KV.BindService(binder, new KvService(services));
+        KV.BindService(binder, Keys);
         Watch.BindService(binder, new WatchService(services));
         Lease.BindService(binder, new LeaseService(services));
         Cluster.BindService(binder, new ClusterService(services));
