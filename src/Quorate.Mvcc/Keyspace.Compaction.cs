@@ -12,7 +12,7 @@ public sealed partial class Keyspace
     private IEnumerator<KeyHistory>? _toCompact;
 
     /// <summary>Whether rows of a compaction are still to be removed: the host calls <see cref="CompactStep"/> until they are not.</summary>
-    public bool IsCompacting => _toCompact is not null;
+    public bool IsCompacting => _toCompact is not null || _growingHash is not null;
 
     /// <summary>
     /// Compacts at a revision: from now on nothing below it can be read. The rows are removed in steps; the task ends when they are and
@@ -37,6 +37,7 @@ public sealed partial class Keyspace
         }
 
         _backend.Put(Buckets.Meta, MetaKeys.ScheduledCompaction, RevisionKey.Encode(revision, 0, false));
+        BeginCompactionHash(revision);
         StartCompaction(revision);
         return PhysicallyCompacted();
     }
@@ -57,13 +58,14 @@ public sealed partial class Keyspace
     /// <summary>Looks at some more keys. The writer calls it between two changes.</summary>
     public void CompactStep(int keys)
     {
-        if (_toCompact is null)
+        if (!IsCompacting)
         {
             return;
         }
 
+        StepCompactionHash(keys);
         var removed = new List<Revision>();
-        for (int count = 0; count < keys; count++)
+        for (int count = 0; count < keys && _toCompact is not null; count++)
         {
             if (!_toCompact.MoveNext())
             {
@@ -87,7 +89,7 @@ public sealed partial class Keyspace
         }
 
         _index.Publish();
-        if (_toCompact is null)
+        if (!IsCompacting)
         {
             _backend.Put(Buckets.Meta, MetaKeys.FinishedCompaction, RevisionKey.Encode(_scheduled, 0, false));
             foreach (TaskCompletionSource waiter in _physicalWaiters)

@@ -1,17 +1,42 @@
 using Quorate.Mvcc.Backing;
 using Quorate.Mvcc.Indexing;
 using Quorate.Protocol;
-using Quorate.Storage.Files;
-using Quorate.Storage.Schema;
 
 namespace Quorate.Mvcc;
 
-/// <summary>Hashes by which members compare their history (spec 05 §9).</summary>
+/// <summary>Hashes by which members compare their history (spec 03 §4.5, 05 §9).</summary>
 public sealed partial class Keyspace
 {
+    private const int MaxCompactionHashes = 10;
+
+    private KeyHash[] _compactionHashes = [];
+    private HistoryHash? _growingHash;
+    private BackendView? _growingView;
+    private KeyHash _growing;
+    private long _growingFrom;
+
+    /// <summary>Called on the writer's thread when a compaction has left its hash.</summary>
+    public event Action<KeyHash>? CompactionHashed;
+
+    /// <summary>
+    /// What the last compactions hashed before they removed anything, newest last; each with the compaction before it. Not kept over a restart.
+    /// </summary>
+    public IReadOnlyList<KeyHash> CompactionHashes => Volatile.Read(ref _compactionHashes);
+
     /// <summary>The hash of the history up to a revision, 0 for the current one, as etcd computes it.</summary>
     public KeyHash HashKv(long revision)
     {
+        if (revision > 0)
+        {
+            foreach (KeyHash stored in CompactionHashes)
+            {
+                if (stored.HashRevision == revision)
+                {
+                    return stored with { Revision = Revision };
+                }
+            }
+        }
+
         long current = Revision, compacted = CompactedRevision;
         if (revision > current)
         {
@@ -28,33 +53,9 @@ public sealed partial class Keyspace
         BackendView view = _backend.AcquireView();
         try
         {
-            uint hash = Crc32C.Update(0, Buckets.Key);
-            uint result = hash;
-
-            // With nothing live at the revision, etcd's set of what to keep is empty, and an empty set stands for everything.
-            bool keepsAll = compacted > 0 && !root.Range([], null).Any(history => history.TryGet(at, out _));
-            var buffer = new byte[RevisionKey.TombstoneLength];
-            buffer[RevisionKey.Length] = (byte)'t';
-            view.VisitRows(0, (main, sub, isTombstone, value) =>
-            {
-                if (main > at)
-                {
-                    return false;
-                }
-
-                if (main <= compacted && (keepsAll
-                    ? (isTombstone && main == compacted) || !IsIndexed(root, value, main)
-                    : isTombstone || !IsKept(root, value, at, main, (int)sub)))
-                {
-                    return true;
-                }
-
-                RevisionKey.Write(buffer, main, sub);
-                result = Crc32C.Update(result, buffer.AsSpan(0, isTombstone ? RevisionKey.TombstoneLength : RevisionKey.Length));
-                result = Crc32C.Update(result, value);
-                return true;
-            });
-            return CompactedRevision > at && revision > 0 ? throw EtcdErrors.Compacted : new KeyHash(result, at, compacted, current);
+            var hash = new HistoryHash(root, at, compacted);
+            view.VisitRows(0, hash.Add);
+            return CompactedRevision > at && revision > 0 ? throw EtcdErrors.Compacted : new KeyHash(hash.Value, at, compacted, current);
         }
         finally
         {
@@ -62,13 +63,50 @@ public sealed partial class Keyspace
         }
     }
 
-    /// <summary>Rows that a compaction removed are in the database until the next commit.</summary>
-    private static bool IsIndexed(KeyIndex.Node root, ReadOnlySpan<byte> value, long main) =>
-        root.Find(RowCodec.Decode(value).Key) is { } history && history.Contains(main);
-
-    private static bool IsKept(KeyIndex.Node root, ReadOnlySpan<byte> value, long at, long main, int sub)
+    /// <summary>Begins the hash of what a compaction is about to thin out. It grows in the compaction's own steps.</summary>
+    private void BeginCompactionHash(long revision)
     {
-        ReadOnlySpan<byte> key = RowCodec.Decode(value).Key;
-        return root.Find(key) is { } history && history.TryGet(at, out Revision newest) && newest.Main == main && newest.Sub == sub;
+        _growing = new KeyHash(0, revision, CompactedRevision, 0);
+        _growingHash = new HistoryHash(_index.Published, revision, CompactedRevision);
+        _growingView = _backend.AcquireView();
+        _growingFrom = 0;
+    }
+
+    private void StepCompactionHash(int rows)
+    {
+        if (_growingHash is not { } hash || _growingView is not { } view)
+        {
+            return;
+        }
+
+        long seen = 0, last = -1, next = -1;
+        view.VisitRows(_growingFrom, (main, sub, isTombstone, value) =>
+        {
+            if (seen++ >= rows && main != last)
+            {
+                next = main;
+                return false;
+            }
+
+            last = main;
+            return hash.Add(main, sub, isTombstone, value);
+        });
+        if (next >= 0)
+        {
+            _growingFrom = next;
+            return;
+        }
+
+        _growing = _growing with { Hash = hash.Value };
+        DropCompactionHash();
+        Volatile.Write(ref _compactionHashes, [.. _compactionHashes.Append(_growing).TakeLast(MaxCompactionHashes)]);
+        CompactionHashed?.Invoke(_growing);
+    }
+
+    private void DropCompactionHash()
+    {
+        _growingView?.Release();
+        _growingView = null;
+        _growingHash = null;
     }
 }

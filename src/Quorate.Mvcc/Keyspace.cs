@@ -78,6 +78,8 @@ public sealed partial class Keyspace
     public void Reload()
     {
         _index = new KeyIndex();
+        DropCompactionHash();
+        Volatile.Write(ref _compactionHashes, []);
         Restore();
         Replaced?.Invoke();
     }

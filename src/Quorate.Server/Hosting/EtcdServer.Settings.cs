@@ -7,6 +7,8 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Quorate.Server.Api;
 using Quorate.Server.Logging;
+using Quorate.Server.Operations;
+using Quorate.Server.Operations.Compaction;
 using Quorate.Server.Replication;
 using Quorate.Server.Security;
 
@@ -71,6 +73,14 @@ public sealed partial class EtcdServer
         HostWhitelist = options.List("host-whitelist"),
         SlowCall = options.Duration("warning-unary-request-duration", TimeSpan.FromMilliseconds(300)),
         StopOnDefrag = options.Gates.IsEnabled("StopGRPCServiceOnDefrag"),
+    };
+
+    private static OperationsOptions ToOperationsOptions(EtcdOptions options) => new()
+    {
+        Retention = CompactionRetention.Parse(options.Text("auto-compaction-mode"), options.Text("auto-compaction-retention")),
+        InitialCorruptionCheck = options.Gates.IsEnabled("InitialCorruptCheck"),
+        CorruptionCheckInterval = options.Duration("corrupt-check-time"),
+        CompactionHashInterval = options.Gates.IsEnabled("CompactHashCheck") ? options.Duration("compact-hash-check-time") : TimeSpan.Zero,
     };
 
     private static TlsFiles ClientTls(EtcdOptions options) => new()

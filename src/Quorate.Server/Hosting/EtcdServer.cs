@@ -14,6 +14,7 @@ using Microsoft.Extensions.Options;
 using Quorate.Server.Api;
 using Quorate.Server.Logging;
 using Quorate.Server.Operations;
+using Quorate.Server.Operations.Corruption;
 using Quorate.Server.Peers;
 using Quorate.Server.Replication;
 using Quorate.Server.Security;
@@ -32,6 +33,7 @@ public sealed partial class EtcdServer : IAsyncDisposable
     private readonly EtcdApi _api;
     private readonly List<WebApplication> _applications = [];
     private readonly Member _member;
+    private Upkeep? _upkeep;
     private int _isStopped;
 
     private EtcdServer(Member member, ApiOptions api)
@@ -49,6 +51,7 @@ public sealed partial class EtcdServer : IAsyncDisposable
     public static async Task<EtcdServer> StartAsync(EtcdOptions options, EtcdLog log, CancellationToken cancellation = default)
     {
         options.Validate();
+        OperationsOptions operations = ToOperationsOptions(options);
         TlsFiles clientTls = ClientTls(options), peerTls = PeerTls(options);
         foreach (EtcdUrl url in options.PeerListenUrls.Where(url => url.IsTls && !peerTls.IsConfigured))
         {
@@ -75,6 +78,12 @@ public sealed partial class EtcdServer : IAsyncDisposable
                 await server.ListenAsync(metricsUrls, clientTls, "metrics", application => application.Run(server._api.HandleMetricsPortAsync)).ConfigureAwait(false);
             }
 
+            if (operations.InitialCorruptionCheck && member.IsRestart)
+            {
+                await new CorruptionChecks(member, transport).CheckInitiallyAsync(cancellation).ConfigureAwait(false);
+            }
+
+            server._upkeep = new Upkeep(member, transport, operations);
             await server.AwaitReadyAsync(cancellation).ConfigureAwait(false);
             log.Info("ready to serve client requests");
             await server.ListenToClientsAsync(options, clientTls, log).ConfigureAwait(false);
@@ -93,6 +102,11 @@ public sealed partial class EtcdServer : IAsyncDisposable
         if (Interlocked.Exchange(ref _isStopped, 1) != 0)
         {
             return;
+        }
+
+        if (_upkeep is not null)
+        {
+            await _upkeep.DisposeAsync().ConfigureAwait(false);
         }
 
         await _member.StopAsync().ConfigureAwait(false);
