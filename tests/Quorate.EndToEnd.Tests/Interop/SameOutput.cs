@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.RegularExpressions;
 using Quorate.EndToEnd.Tests.Processes;
 
@@ -40,7 +39,6 @@ public sealed partial class SameOutput
         (["get", "a", "--hex"], ""),
         (["get", "a", "-w", "json"], ""),
         (["get", "a", "-w", "fields"], ""),
-        (["get", "a", "-w", "protobuf"], ""),
         (["get", "a", "-w", "table"], ""),
         (["get", "a", "--from-key", "--prefix"], ""),
         (["get", "a", "b", "c"], ""),
@@ -99,18 +97,32 @@ public sealed partial class SameOutput
         (["get", "a", "--nonsense"], ""),
     ];
 
+    /// <summary>Where 3.7's command line, which ours is, prints otherwise than 3.5's (spec 07 §5.3, §8.2, §8.4, §1).</summary>
+    private static readonly HashSet<string> s_otherSince35 =
+        ["member list -w fields", "endpoint hashkv", "endpoint status -w fields", "defrag", "get a --nonsense"];
+
     [Fact]
     public async Task Either_command_line_prints_the_same_of_either_server()
     {
         string goServer = Programs.Go("3.5", "etcd");
         string goCtl = Programs.Go("3.5", "etcdctl");
-        string expected = await TypeAsync(goServer, goCtl);
-        Assert.Equal(expected, await TypeAsync(Programs.Etcd, goCtl, "--compat-version=3.5"));
-        Assert.Equal(expected, await TypeAsync(goServer, Programs.Etcdctl));
-        Assert.Equal(expected, await TypeAsync(Programs.Etcd, Programs.Etcdctl, "--compat-version=3.5"));
+        List<string> expected = await TypeAsync(goServer, goCtl);
+        Compare("our server", expected, await TypeAsync(Programs.Etcd, goCtl, "--compat-version=3.5"));
+        Compare("our command line", expected, await TypeAsync(goServer, Programs.Etcdctl));
+        Compare("both ours", expected, await TypeAsync(Programs.Etcd, Programs.Etcdctl, "--compat-version=3.5"));
     }
 
-    private static async Task<string> TypeAsync(string server, string etcdctl, params string[] serverArguments)
+    private static void Compare(string what, List<string> expected, List<string> found)
+    {
+        bool isOurs = what != "our server";
+        IEnumerable<string> differences = expected.Zip(found).Where(pair => pair.First != pair.Second)
+            .Where(pair => !isOurs || !s_otherSince35.Contains(pair.First.Split('\n')[0]["$ etcdctl ".Length..]))
+            .Select(pair => $"expected:\n{pair.First}found:\n{pair.Second}");
+        string told = string.Join("\n", differences);
+        Assert.True(told.Length == 0, $"{what} prints otherwise:\n{told}");
+    }
+
+    private static async Task<List<string>> TypeAsync(string server, string etcdctl, params string[] serverArguments)
     {
         await using var member = new ClusterMember("m1", Host.Loopback(), server);
         member.ExtraArguments.AddRange(serverArguments);
@@ -118,17 +130,15 @@ public sealed partial class SameOutput
         var ctl = new Ctl(etcdctl, member.Host.ClientUrl);
         await ctl.UntilAsync(_ => true, "endpoint", "health");
         await ctl.UntilAsync(output => output.Contains("started", StringComparison.Ordinal), "member", "list");
-        var transcript = new StringBuilder();
+        var transcript = new List<string>();
         foreach ((string[] words, string input) in s_script)
         {
             Command command = await ctl.TryWithInputAsync(input, words);
-            transcript.Append("$ etcdctl ").AppendJoin(' ', words).Append('\n')
-                .Append(Normalised(command.Output, member.Host))
-                .Append(Normalised(FirstLineOfUsage(command.Error), member.Host))
-                .Append("exit ").Append(command.ExitCode).Append('\n');
+            transcript.Add($"$ etcdctl {string.Join(' ', words)}\n{Normalised(command.Output, member.Host)}"
+                + $"{Normalised(FirstLineOfUsage(command.Error), member.Host)}exit {command.ExitCode}\n");
         }
 
-        return transcript.ToString();
+        return transcript;
     }
 
     /// <summary>The error and nothing of the help that may follow it: the help is our own. Log lines of the Go client are left out.</summary>
