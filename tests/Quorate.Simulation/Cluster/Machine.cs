@@ -207,7 +207,14 @@ public sealed class Machine
             // Nobody could be asked who is in the cluster: it is tried again.
             _cluster.Trace.Write(Number, $"cannot join: {error.Message}");
             End();
-            _cluster.Scheduler.After(TimeSpan.FromSeconds(2), StartIfDown);
+            int ended = Incarnation;
+            _cluster.Scheduler.After(TimeSpan.FromSeconds(2), () =>
+            {
+                if (ended == Incarnation)
+                {
+                    StartIfDown();
+                }
+            });
         }
     }
 
@@ -353,7 +360,10 @@ public sealed class Machine
             return;
         }
 
-        TimeSpan due = _cluster.Scheduler.Now + Clock.ToVirtual(_member!.TimeUntilDue) + TimeSpan.FromTicks(2);
+        // A loop that is held up is due all the time.
+        TimeSpan least = IsSlow ? TimeSpan.FromMilliseconds(1) : TimeSpan.FromTicks(2);
+        TimeSpan wait = Clock.ToVirtual(_member!.TimeUntilDue);
+        TimeSpan due = _cluster.Scheduler.Now + (wait > TimeSpan.Zero ? wait : TimeSpan.Zero) + least;
         if (due < _wakeAt || _wakeAt <= _cluster.Scheduler.Now)
         {
             _wakeAt = due;

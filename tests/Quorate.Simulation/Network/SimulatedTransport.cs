@@ -81,10 +81,10 @@ public sealed class SimulatedTransport(SimulatedNetwork network, Machine machine
             : null);
 
     public Task<bool?> GetDowngradeEnabledAsync(ClusterMember member, CancellationToken cancellation) =>
-        Task.FromResult<bool?>(Reach(member.Id)?.Member is { } other ? other.Cluster.DowngradeTarget is not null : null);
+        Task.FromResult<bool?>(network.Reach(machine.Number, Machine.NumberOf(member.PeerUrls[0]))?.Member is { } other ? other.Cluster.DowngradeTarget is not null : null);
 
     public Task<PeerVersion?> GetVersionAsync(ClusterMember member, CancellationToken cancellation) =>
-        Task.FromResult(Reach(member.Id)?.Member is { } other
+        Task.FromResult(network.Reach(machine.Number, Machine.NumberOf(member.PeerUrls[0]))?.Member is { } other
             ? new PeerVersion(other.AdvertisedVersion, other.Cluster.Version is { } version ? $"{version.Major}.{version.Minor}.0" : "not_decided")
             : null);
 
