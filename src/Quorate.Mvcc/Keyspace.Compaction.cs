@@ -9,7 +9,11 @@ public sealed partial class Keyspace
 {
     private readonly List<TaskCompletionSource> _physicalWaiters = [];
     private long _scheduled = -1;
+    private long _compactedRows;
     private IEnumerator<KeyHistory>? _toCompact;
+
+    /// <summary>Rows that compactions have removed since the start.</summary>
+    public long CompactedRows => Volatile.Read(ref _compactedRows);
 
     /// <summary>Whether rows of a compaction are still to be removed: the host calls <see cref="CompactStep"/> until they are not.</summary>
     public bool IsCompacting => _toCompact is not null || _growingHash is not null;
@@ -83,6 +87,7 @@ public sealed partial class Keyspace
             }
         }
 
+        Volatile.Write(ref _compactedRows, _compactedRows + removed.Count);
         foreach (Revision revision in removed)
         {
             _backend.Delete(Buckets.Key, RevisionKey.Encode(revision.Main, revision.Sub, revision.IsTombstone));

@@ -1,8 +1,10 @@
+using System.Diagnostics;
 using Grpc.Core;
 using Quorate.Auth;
 using Quorate.Mvcc;
 using Quorate.Mvcc.Leasing;
 using Quorate.Protocol;
+using Quorate.Server.Operations;
 
 namespace Quorate.Server.Api;
 
@@ -10,6 +12,9 @@ namespace Quorate.Server.Api;
 internal sealed class KvService(ServiceContext services) : KV.KVBase
 {
     private const int FirstChunk = 10;
+
+    private readonly Operations.Metrics.Histogram _rangeTimes = services.Member.Options.Metrics.RangeTimes(true);
+    private readonly Operations.Metrics.Histogram _failedRangeTimes = services.Member.Options.Metrics.RangeTimes(false);
 
     public override async Task<RangeResponse> Range(RangeRequest request, ServerCallContext context)
     {
@@ -136,7 +141,15 @@ internal sealed class KvService(ServiceContext services) : KV.KVBase
                 }
 
                 services.Member.Auth.CheckTxn(caller, request, KeysOfLease);
+                long start = Stopwatch.GetTimestamp();
                 response = services.Member.Keyspace.ReadTxn(request);
+                services.Times.ReadTxns.ObserveSince(start);
+                services.Member.Options.Metrics.Ranges.Add(response.Responses.Count);
+                if (services.IsSlowRead(start, out TimeSpan took))
+                {
+                    services.LogSlowRead("read-only txn ", took, RequestText.Of(request), Size(response));
+                }
+
                 CheckStillCurrent(caller);
             }
             else
@@ -178,6 +191,7 @@ internal sealed class KvService(ServiceContext services) : KV.KVBase
     {
         services.CheckCall(context, learnerMay: mayLearn && request.Serializable);
         RequestValidation.Check(request);
+        long start = Stopwatch.GetTimestamp();
         AuthInfo? caller = await services.CallerAsync(context).ConfigureAwait(false);
         if (!request.Serializable)
         {
@@ -185,7 +199,8 @@ internal sealed class KvService(ServiceContext services) : KV.KVBase
         }
 
         services.Member.Auth.CheckRange(caller, request.Key, request.RangeEnd);
-        RangeResult result = services.Member.Keyspace.Range(request);
+        RangeResult result = Read(request);
+        services.Times.Ranges.ObserveSince(start);
         if (caller is not null && caller.Revision != services.Member.Auth.Revision)
         {
             result.Dispose();
@@ -194,6 +209,33 @@ internal sealed class KvService(ServiceContext services) : KV.KVBase
 
         return result;
     }
+
+    private RangeResult Read(RangeRequest request)
+    {
+        long start = Stopwatch.GetTimestamp();
+        try
+        {
+            RangeResult result = services.Member.Keyspace.Range(request);
+            services.Member.Options.Metrics.Ranges.Add();
+            _rangeTimes.ObserveSince(start);
+            if (services.IsSlowRead(start, out TimeSpan took))
+            {
+                services.LogSlowRead("read-only range ", took, RequestText.Of(request),
+                    $"range_response_count:{result.Rows.Count} size:{new RangeEncoding(result, services.Member).Size}");
+            }
+
+            return result;
+        }
+        catch (EtcdException)
+        {
+            _failedRangeTimes.ObserveSince(start);
+            throw;
+        }
+    }
+
+    private static string Size(TxnResponse response) =>
+        $"responses:<{string.Join(' ', response.Responses.Select(answer => $"range_response_count:{answer.ResponseRange.Kvs.Count}"))}> "
+        + $"size:{response.CalculateSize()}";
 
     private void CheckStillCurrent(AuthInfo? caller)
     {

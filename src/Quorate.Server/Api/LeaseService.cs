@@ -60,6 +60,11 @@ internal sealed class LeaseService(ServiceContext services) : Lease.LeaseBase
 
                 ResponseHeader header = services.Header();
                 long ttl = await services.Member.RenewLeaseAsync(id, context.CancellationToken).ConfigureAwait(false);
+                if (ttl > 0 && services.Member.IsLeader)
+                {
+                    services.Member.Options.Metrics.LeasesRenewed.Add();
+                }
+
                 await responseStream.WriteAsync(new LeaseKeepAliveResponse { Header = header, ID = id, TTL = ttl }, context.CancellationToken)
                     .ConfigureAwait(false);
             }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text;
 using Google.Protobuf;
@@ -78,10 +79,14 @@ internal sealed class MaintenanceService(ServiceContext services, HealthService 
         health.SetServing(!services.Options.StopOnDefrag);
         try
         {
+            services.Member.Options.Metrics.DefragsInFlight.Set(1);
+            long start = Stopwatch.GetTimestamp();
             await services.Member.DefragmentAsync(context.CancellationToken).ConfigureAwait(false);
+            services.Member.Options.Metrics.BackendDefrag.ObserveSince(start);
         }
         finally
         {
+            services.Member.Options.Metrics.DefragsInFlight.Set(0);
             health.SetServing(true);
         }
 
@@ -92,13 +97,18 @@ internal sealed class MaintenanceService(ServiceContext services, HealthService 
     {
         await services.CheckAdminAsync(context).ConfigureAwait(false);
         using BoltReadTransaction copy = await services.Member.SnapshotAsync(context.CancellationToken).ConfigureAwait(false);
-        return new HashResponse { Header = services.Header(), Hash = WholeHash(copy) };
+        long start = Stopwatch.GetTimestamp();
+        var response = new HashResponse { Header = services.Header(), Hash = WholeHash(copy) };
+        services.Member.Options.Metrics.WholeHash.ObserveSince(start);
+        return response;
     });
 
     public override Task<HashKVResponse> HashKV(HashKVRequest request, ServerCallContext context) => RunAsync(context, learnerMay: false, async () =>
     {
         await services.CheckAdminAsync(context).ConfigureAwait(false);
+        long start = Stopwatch.GetTimestamp();
         KeyHash hash = services.Member.Keyspace.HashKv(request.Revision);
+        services.Member.Options.Metrics.KeyHash.ObserveSince(start);
         var response = new HashKVResponse { Header = services.Header(hash.Revision), Hash = hash.Hash, CompactRevision = hash.CompactRevision };
         if (services.Member.Options.CompatVersion >= new Version(3, 6))
         {
@@ -114,6 +124,7 @@ internal sealed class MaintenanceService(ServiceContext services, HealthService 
         {
             services.CheckCall(context, learnerMay: true);
             await services.CheckAdminAsync(context).ConfigureAwait(false);
+            long start = Stopwatch.GetTimestamp();
             using BoltReadTransaction copy = await services.Member.SnapshotAsync(context.CancellationToken).ConfigureAwait(false);
             string version = services.Member.Options.CompatVersion >= new Version(3, 6) ? StorageVersion() : "";
             using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
@@ -129,6 +140,7 @@ internal sealed class MaintenanceService(ServiceContext services, HealthService 
 
             await responseStream.WriteAsync(new SnapshotResponse { Blob = ByteString.CopyFrom(hash.GetHashAndReset()), Version = version }, context.CancellationToken)
                 .ConfigureAwait(false);
+            services.Member.Options.Metrics.BackendSnapshot.ObserveSince(start);
         }
         catch (Exception error)
         {

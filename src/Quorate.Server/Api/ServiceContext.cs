@@ -3,6 +3,7 @@ using Grpc.Core;
 using Microsoft.AspNetCore.Http;
 using Quorate.Auth;
 using Quorate.Protocol;
+using Quorate.Server.Operations;
 using Quorate.Server.Replication;
 
 namespace Quorate.Server.Api;
@@ -10,7 +11,12 @@ namespace Quorate.Server.Api;
 /// <summary>What all services do around a call: who asks, may he, the header of the answer, and errors as etcd tells them.</summary>
 public sealed class ServiceContext(IMember member, ApiOptions options)
 {
+    private readonly RequestTimes _times = new(member.Options.Metrics);
+
     public IMember Member => member;
+
+    /// <summary>Where the times of whole requests are told.</summary>
+    public RequestTimes Times => _times;
 
     public ApiOptions Options => options;
 
@@ -131,7 +137,23 @@ public sealed class ServiceContext(IMember member, ApiOptions options)
             request.Header = new RequestHeader { Username = caller.Username, AuthRevision = caller.Revision };
         }
 
-        return (T)await member.ProposeAsync(request, cancellation).ConfigureAwait(false);
+        long start = Stopwatch.GetTimestamp();
+        try
+        {
+            var response = (T)await member.ProposeAsync(request, cancellation).ConfigureAwait(false);
+            _times.Of(request, isSuccess: true).ObserveSince(start);
+            return response;
+        }
+        catch (Exception error)
+        {
+            _times.Of(request, isSuccess: false).ObserveSince(start);
+            if (error is OperationCanceledException or EtcdException { Code: StatusCode.Unavailable } || error.Message == EtcdErrors.TooManyRequests.Message)
+            {
+                member.Options.Metrics.FailedProposals.Add();
+            }
+
+            throw;
+        }
     }
 
     /// <summary>Logs a call that took longer than it should (spec 06 §12.6).</summary>
@@ -146,6 +168,16 @@ public sealed class ServiceContext(IMember member, ApiOptions options)
                 ("remote", $"{http.Connection.RemoteIpAddress}:{http.Connection.RemotePort}"), ("response type", call.Method),
                 ("request count", -1), ("request size", -1), ("response count", -1), ("response size", -1), ("request content", ""));
         }
+    }
+
+    /// <summary>Whether a read took longer than it should; then it is to be logged.</summary>
+    public bool IsSlowRead(long start, out TimeSpan took) => (took = Stopwatch.GetElapsedTime(start)) > member.Options.WarningApplyDuration;
+
+    public void LogSlowRead(string prefix, TimeSpan took, string request, string response)
+    {
+        member.Options.Metrics.SlowApplies.Add();
+        Log("warn", "apply request took too long", ("took", GoDuration.Format(took)),
+            ("expected-duration", GoDuration.Format(member.Options.WarningApplyDuration)), ("prefix", prefix), ("request", request), ("response", response));
     }
 
     /// <summary>An error as the client is to see it.</summary>

@@ -75,6 +75,7 @@ internal sealed class WatchService(ServiceContext services) : Watch.WatchBase
     {
         while (await stream.ReadAsync(cancellation).ConfigureAwait(false) is { } output)
         {
+            services.Member.Options.Metrics.WatchEvents.Add(output.Events.Count);
             WatchResponse response = ToMessage(output);
             if (!output.MayFragment || response.Events.Count < 2 || response.CalculateSize() < services.MaxReceiveBytes)
             {

@@ -56,6 +56,7 @@ public sealed partial class EtcdServer
         BcryptCost = options.Integer("bcrypt-cost") is >= 4 and <= 31 and long cost ? (int)cost : 10,
         AuthToken = options.Text("auth-token"),
         AuthTokenTtl = (int)options.Integer("auth-token-ttl"),
+        WarningApplyDuration = options.Duration("warning-apply-duration", TimeSpan.FromMilliseconds(100)),
         ResolveUrl = ResolveAsync,
         Metrics = new Operations.MemberMetrics(options.Text("metrics") == "extensive"),
         Log = log.Write,

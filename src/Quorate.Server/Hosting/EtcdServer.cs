@@ -69,6 +69,7 @@ public sealed partial class EtcdServer : IAsyncDisposable
         try
         {
             member.Options.Metrics.Attach(member);
+            member.LogSynced += member.Options.Metrics.WalSync.Observe;
             member.Options.Metrics.AttachFeatures(options.Gates.All);
             var peers = new PeerEndpoints(member, member, transport);
             await server.ListenAsync(options.PeerListenUrls, peerTls, "peer", application => application.Run(peers.HandleAsync)).ConfigureAwait(false);

@@ -30,8 +30,6 @@ public sealed partial class MemberMetrics
     public Gauge SnapshotsApplying =>
         field ??= _registry.Gauge("etcd_server_snapshot_apply_in_progress_total", "1 while a snapshot of the leader is being applied.");
 
-    public Gauge PendingProposals => field ??= _registry.Gauge("etcd_server_proposals_pending", "Own proposals that wait for their outcome.");
-
     public Counter FailedProposals => field ??= Count("etcd_server_proposals_failed_total", "Proposals that were refused or timed out.");
 
     public Counter HealthSuccesses => field ??= Count("etcd_server_health_success", "Checks of health that passed.");
@@ -66,7 +64,7 @@ public sealed partial class MemberMetrics
 
     private void RegisterServer()
     {
-        _ = (LeaderChanges, HeartbeatFailures, SlowApplies, SlowReads, FailedReads, SnapshotsApplying, PendingProposals, FailedProposals);
+        _ = (LeaderChanges, HeartbeatFailures, SlowApplies, SlowReads, FailedReads, SnapshotsApplying, FailedProposals);
         _ = (HealthSuccesses, HealthFailures, Promotions, ExpiredLeases);
         _applyTimes = _registry.Histograms("etcd_server_apply_duration_seconds", "Time of applying a request.",
             Histogram.Doubling(0.0001, ApplyBuckets), "op", "success", "version");

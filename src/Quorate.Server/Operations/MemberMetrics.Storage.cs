@@ -54,8 +54,6 @@ public sealed partial class MemberMetrics
 
     public Gauge PendingWatchEvents => field ??= _registry.Gauge("etcd_debugging_mvcc_pending_events_total", "Events that wait to be sent.");
 
-    public Counter CompactedKeys => field ??= Count("etcd_debugging_mvcc_db_compaction_keys_total", "Revisions that compactions deleted.");
-
     /// <summary>Unix seconds; 0 for never.</summary>
     public Gauge LastCompaction => field ??= _registry.Gauge("etcd_debugging_mvcc_db_compaction_last", "When the last compaction ended, in Unix seconds.");
 
@@ -74,7 +72,7 @@ public sealed partial class MemberMetrics
     {
         _ = (WalSync, WalWrite, WalBytes, BackendCommit, BackendSnapshot, BackendDefrag, DefragsInFlight, SnapshotSync);
         _ = (ReceivedDatabaseSync, ReceivedDatabaseSave, WholeHash, KeyHash, Ranges, Puts, Deletes, Txns, PutBytes);
-        _ = (WatchEvents, PendingWatchEvents, CompactedKeys, LastCompaction, CompactionTotal);
+        _ = (WatchEvents, PendingWatchEvents, LastCompaction, CompactionTotal);
         _ = (LeasesGranted, LeasesRevoked, LeasesRenewed, LeaseTtls);
     }
 }

@@ -36,6 +36,8 @@ public sealed partial class MemberMetrics
         _registry.Gauge("etcd_server_is_learner", "Whether this member is a learner: 1 if so, else 0.", () => member.IsLearner ? 1 : 0);
         _registry.Gauge("etcd_server_proposals_committed_total", "The index of the last entry known to be committed.", () => member.CommittedIndex);
         _registry.Gauge("etcd_server_proposals_applied_total", "The index of the last entry that is applied.", () => member.AppliedIndex);
+        _registry.Gauge("etcd_server_proposals_pending", "Own proposals that wait for their outcome.", () => member.PendingProposals);
+        _registry.Counter("etcd_debugging_mvcc_db_compaction_keys_total", "Revisions that compactions deleted.", () => member.Keyspace.CompactedRows);
         _registry.Gauge("etcd_server_quota_backend_bytes", "Bytes that the database may have.",
             () => member.Options.QuotaBackendBytes < 0 ? member.Options.QuotaBackendBytes : member.Quota);
         _registry.Gauge("etcd_server_id", "The id of this member, as label, with the value 1.", "server_id", $"{member.Id:x}");

@@ -38,6 +38,7 @@ internal sealed partial class Applier : Worker
     private readonly MemberLog _log;
     private readonly TimeProvider _time;
     private readonly long _quota;
+    private readonly Operations.ApplyObserver _observer;
     private Configuration _configuration;
     private ulong _applied;
     private long _lastFreeze;
@@ -64,6 +65,7 @@ internal sealed partial class Applier : Worker
         _log = log;
         _time = options.Time;
         _quota = Quota.Of(options.QuotaBackendBytes);
+        _observer = new Operations.ApplyObserver(options.Metrics, options);
         _configuration = Configuration.From(start.Configuration);
         _applied = start.Applied;
         _snapshotIndex = start.SnapshotIndex;
@@ -236,6 +238,7 @@ internal sealed partial class Applier : Worker
 
         object? response = null;
         Exception? error = null;
+        long start = System.Diagnostics.Stopwatch.GetTimestamp();
         try
         {
             response = _requests.Apply(request, isLocal: proposal is not null);
@@ -245,6 +248,7 @@ internal sealed partial class Applier : Worker
             error = refusal;
         }
 
+        _observer.Observe(request, response, error, start);
         if (error is null && CheckQuota(request) is { } exceeded)
         {
             error = exceeded;
@@ -355,6 +359,10 @@ internal sealed partial class Applier : Worker
         {
             _keyspace.CompactStep(_options.CompactionBatchLimit);
             _lastCompactStep = _time.GetTimestamp();
+            if (!_keyspace.IsCompacting)
+            {
+                _options.Metrics.LastCompaction.Set(_time.GetUtcNow().ToUnixTimeSeconds());
+            }
         }
     }
 

@@ -335,6 +335,7 @@ internal sealed class Duties(Member member, MemberOptions options, MemberLog log
     {
         foreach (long lease in member.Leases.TakeExpired(MaxExpiries, s_expireAgain))
         {
+            options.Metrics.ExpiredLeases.Add();
             _ = TryProposeAsync(new InternalRaftRequest { LeaseRevoke = new LeaseRevokeRequest { ID = lease } });
         }
     }

@@ -48,6 +48,9 @@ public interface IMember
     /// <summary>The member serves clients: it has published itself once.</summary>
     bool IsReady { get; }
 
+    /// <summary>Own proposals that wait to be applied.</summary>
+    int PendingProposals { get; }
+
     IReadOnlyList<AlarmMember> Alarms { get; }
 
     /// <summary>Bytes of the quota that is in force; 0 for none.</summary>

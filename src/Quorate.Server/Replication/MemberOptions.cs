@@ -121,6 +121,9 @@ public sealed record MemberOptions
 
     public string LogDirectory => string.IsNullOrEmpty(WalDirectory) ? $"{DataDirectory}/member/wal" : WalDirectory;
 
+    /// <summary>A request that takes longer to apply is logged.</summary>
+    public TimeSpan WarningApplyDuration { get; init; } = TimeSpan.FromMilliseconds(100);
+
     /// <summary>What the member counts of its work.</summary>
     public Operations.MemberMetrics Metrics { get; init; } = new();
 

@@ -75,7 +75,7 @@ internal abstract class GatewayMethod<TRequest, TResponse> : GatewayMethod
 
     /// <summary>A body that ends too soon is told as Go's reader tells it; other texts are not specified.</summary>
     private static string TextOf(Exception error) =>
-        error is JsonException && error.Message.Contains("end of data", StringComparison.Ordinal) ? "unexpected EOF" : error.Message;
+        error is JsonException && error.Message.Contains("end of ", StringComparison.Ordinal) ? "unexpected EOF" : error.Message;
 
     private sealed class Payload(byte[] bytes) : DeserializationContext
     {

@@ -95,15 +95,18 @@ internal sealed class GrpcDispatcher
         StatusCode code = StatusCode.Cancelled;
         try
         {
+            if (entry.Metrics.IsUnary && await PeekLengthAsync(context).ConfigureAwait(false) is var length && length > _context.MaxReceiveBytes)
+            {
+                code = StatusCode.ResourceExhausted;
+                await RefuseAsync(context, code, TooLarge(length, _context.MaxReceiveBytes)).ConfigureAwait(false);
+                return;
+            }
+
             await entry.Call(context).ConfigureAwait(false);
             IHeaderDictionary headers = context.Response.Headers;
             if (headers.ContainsKey("grpc-status"))
             {
                 code = CodeOf(headers);
-                if (code == StatusCode.ResourceExhausted && !context.Response.HasStarted)
-                {
-                    TellSize(context, headers);
-                }
             }
             else if (context.Features.Get<IHttpResponseTrailersFeature>()?.Trailers is { } trailers && trailers.ContainsKey("grpc-status"))
             {
@@ -119,22 +122,38 @@ internal sealed class GrpcDispatcher
     private static StatusCode CodeOf(IHeaderDictionary headers) =>
         int.TryParse(headers["grpc-status"], CultureInfo.InvariantCulture, out int code) ? (StatusCode)code : StatusCode.Unknown;
 
-    /// <summary>A message that was too large is told with its size; it stands before the message, which was not read.</summary>
-    private void TellSize(HttpContext context, IHeaderDictionary headers)
+    /// <summary>
+    /// The length of the message that comes, which stands before it; it is looked at, not taken. A message that is too large is told with
+    /// its size, which gRPC's server does not.
+    /// </summary>
+    private static async ValueTask<uint> PeekLengthAsync(HttpContext context)
     {
         const int PrefixLength = 5;
-        if (headers["grpc-message"].ToString().StartsWith("etcdserver", StringComparison.Ordinal))
+        System.IO.Pipelines.PipeReader body = context.Request.BodyReader;
+        while (true)
         {
-            return;
+            System.IO.Pipelines.ReadResult read = await body.ReadAsync(context.RequestAborted).ConfigureAwait(false);
+            if (read.Buffer.Length >= PrefixLength)
+            {
+                uint length = Length(read.Buffer.Slice(0, PrefixLength));
+                body.AdvanceTo(read.Buffer.Start);
+                return length;
+            }
+
+            if (read.IsCompleted)
+            {
+                body.AdvanceTo(read.Buffer.Start);
+                return 0;
+            }
+
+            body.AdvanceTo(read.Buffer.Start, read.Buffer.End);
         }
 
-        if (context.Request.BodyReader.TryRead(out System.IO.Pipelines.ReadResult read) && read.Buffer.Length >= PrefixLength)
+        static uint Length(in System.Buffers.ReadOnlySequence<byte> bytes)
         {
             Span<byte> prefix = stackalloc byte[PrefixLength];
-            System.Buffers.BuffersExtensions.CopyTo(read.Buffer.Slice(0, PrefixLength), prefix);
-            uint size = System.Buffers.Binary.BinaryPrimitives.ReadUInt32BigEndian(prefix[1..]);
-            headers["grpc-message"] = TooLarge(size, _context.MaxReceiveBytes);
-            context.Request.BodyReader.AdvanceTo(read.Buffer.Start);
+            System.Buffers.BuffersExtensions.CopyTo(bytes, prefix);
+            return System.Buffers.Binary.BinaryPrimitives.ReadUInt32BigEndian(prefix[1..]);
         }
     }
 
