@@ -52,7 +52,10 @@ internal sealed class WatchClient(ClusterOfMachines cluster, Random random)
                 if (output.Canceled)
                 {
                     // Compacted: a client goes on from there.
-                    _next = Math.Max(_next, output.CompactRevision);
+                    Truth.Expect(output.CompactRevision > _next && output.CompactRevision <= cluster.Compacted,
+                        $"machine {machine.Number} ended a watch at {_next}: {output}");
+                    _next = output.CompactRevision;
+                    await Task.Delay(TimeSpan.FromMilliseconds(1), cluster.Clock);
                     return;
                 }
 

@@ -167,8 +167,7 @@ public sealed class SimulatedRun
     {
         // All leases have ended by now, or will.
         TimeSpan drift = TimeSpan.FromSeconds(10 * _cluster.Settings.ClockDrift);
-        bool gone = _cluster.RunUntil(() => _cluster.Machines.Where(machine => machine.IsServing)
-            .All(machine => machine.Member!.Leases.Count == 0), TimeSpan.FromSeconds(60));
+        bool gone = _cluster.RunUntil(() => Members().All(machine => machine.Member!.Leases.Count == 0), TimeSpan.FromSeconds(60));
         Truth.Expect(gone, "a lease outlives its time to live");
         Dictionary<string, long> deleted = _cluster.Truth.Changes.Where(change => change.Value is null && change.Key.StartsWith("lease", StringComparison.Ordinal))
             .ToDictionary(change => change.Key, change => change.Revision);

@@ -83,7 +83,7 @@ public sealed class SimulatedNetwork(Scheduler scheduler, Random random)
         {
             if (!IsCut(from, to) && _endpoints.TryGetValue(to, out SimulatedTransport? transport))
             {
-                transport.Receive(RaftWire.DecodeMessage(message));
+                transport.Receive(from, RaftWire.DecodeMessage(message));
             }
             else
             {

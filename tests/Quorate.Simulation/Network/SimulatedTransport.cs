@@ -133,7 +133,7 @@ public sealed class SimulatedTransport(SimulatedNetwork network, Machine machine
         network.Detach(machine.Number);
     }
 
-    internal void Receive(Message message)
+    internal void Receive(int from, Message message)
     {
         // A server refuses what is for another member, and what comes from a removed one (spec 08 §3.3).
         if (!IsStopped && _handler is { } handler && machine.Member is { } member
@@ -141,7 +141,7 @@ public sealed class SimulatedTransport(SimulatedNetwork network, Machine machine
         {
             if (handler.IsRemoved(message.From))
             {
-                network.Reach(machine.Number, _peers.GetValueOrDefault(message.From, -1))?.TellRemoved(message.From);
+                network.Reach(machine.Number, from)?.TellRemoved(message.From);
                 return;
             }
 
