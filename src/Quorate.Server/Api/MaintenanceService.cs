@@ -19,6 +19,17 @@ internal sealed class MaintenanceService(ServiceContext services, HealthService 
 
     public override Task<AlarmResponse> Alarm(AlarmRequest request, ServerCallContext context) => RunAsync(context, learnerMay: false, async () =>
     {
+        // In the log these would stop members of other versions for good (spec 03 §4.1).
+        if (!Enum.IsDefined(request.Action))
+        {
+            throw new RpcException(new Status(StatusCode.InvalidArgument, "etcdserver: unknown alarm action"));
+        }
+
+        if (request.Action == AlarmRequest.Types.AlarmAction.Activate && !Enum.IsDefined(request.Alarm))
+        {
+            throw new RpcException(new Status(StatusCode.InvalidArgument, "etcdserver: unknown alarm type"));
+        }
+
         if (request.Action == AlarmRequest.Types.AlarmAction.Get)
         {
             await services.CheckCallerAsync(context).ConfigureAwait(false);

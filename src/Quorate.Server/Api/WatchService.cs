@@ -3,14 +3,29 @@ using Grpc.Core;
 using Quorate.Auth;
 using Quorate.Mvcc.Watching;
 using Quorate.Protocol;
-using Quorate.Protocol.KeyValues;
 
 namespace Quorate.Server.Api;
 
 /// <summary>Watches: requests of a stream in order on one side, what the hub has for it on the other (spec 02 §7).</summary>
 internal sealed class WatchService(ServiceContext services) : Watch.WatchBase
 {
-    public override async Task Watch(IAsyncStreamReader<WatchRequest> requestStream, IServerStreamWriter<WatchResponse> responseStream, ServerCallContext context)
+    /// <summary>Bytes that may lie unsent while more is at hand.</summary>
+    private const int FlushBytes = 64 * 1024;
+
+    private static readonly WriteOptions s_more = new(WriteFlags.BufferHint), s_last = new();
+
+    public override Task Watch(IAsyncStreamReader<WatchRequest> requestStream, IServerStreamWriter<WatchResponse> responseStream, ServerCallContext context) =>
+        RunAsync(requestStream, (frame, _, cancellation) => responseStream.WriteAsync(frame.ToMessage(), cancellation), context);
+
+    /// <summary>The same without messages.</summary>
+    public Task WatchInFrames(IAsyncStreamReader<WatchRequest> requestStream, IServerStreamWriter<WatchFrame> responseStream, ServerCallContext context) =>
+        RunAsync(requestStream, (frame, isLast, cancellation) =>
+        {
+            responseStream.WriteOptions = isLast ? s_last : s_more;
+            return responseStream.WriteAsync(frame, cancellation);
+        }, context);
+
+    private async Task RunAsync(IAsyncStreamReader<WatchRequest> requestStream, Func<WatchFrame, bool, CancellationToken, Task> write, ServerCallContext context)
     {
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken);
         using WatchStream stream = services.Member.Watches.Open();
@@ -22,7 +37,7 @@ internal sealed class WatchService(ServiceContext services) : Watch.WatchBase
             Task<bool> leaderless = ServiceContext.WantsLeader(context) ? WatchLeaderAsync(ended) : Task.FromResult(false);
             try
             {
-                await SendAsync(stream, responseStream, ended.Token).ConfigureAwait(false);
+                await SendAsync(stream, write, ended.Token).ConfigureAwait(false);
             }
             catch (OperationCanceledException)
             {
@@ -45,73 +60,30 @@ internal sealed class WatchService(ServiceContext services) : Watch.WatchBase
         }
     }
 
-    /// <summary>The answer as a message; of its own for each, since previous values and pieces make them differ.</summary>
-    private WatchResponse ToMessage(WatchOutput output)
+    /// <summary>What was before each event, as far as it is wanted and there.</summary>
+    private byte[]?[]? PreviousOf(WatchOutput output) => output.WithPrevious && output.Events.Count > 0
+        ? [.. output.Events.Select(change => services.Member.Watches.PreviousOf(change)?.ToByteArray())]
+        : null;
+
+    private async Task SendAsync(WatchStream stream, Func<WatchFrame, bool, CancellationToken, Task> write, CancellationToken cancellation)
     {
-        var response = new WatchResponse
+        WatchOutput? output = await stream.ReadAsync(cancellation).ConfigureAwait(false);
+        int unsent = 0;
+        while (output is not null)
         {
-            Header = services.Header(output.Revision),
-            WatchId = output.WatchId,
-            Created = output.Created,
-            Canceled = output.Canceled,
-            CancelReason = output.CancelReason,
-            CompactRevision = output.CompactRevision,
-        };
-        foreach (WatchEvent change in output.Events)
-        {
-            Event message = change.ToMessage();
-            if (output.WithPrevious && services.Member.Watches.PreviousOf(change) is { } previous)
-            {
-                message.PrevKv = previous;
-            }
-
-            response.Events.Add(message);
-        }
-
-        return response;
-    }
-
-    private async Task SendAsync(WatchStream stream, IServerStreamWriter<WatchResponse> responses, CancellationToken cancellation)
-    {
-        while (await stream.ReadAsync(cancellation).ConfigureAwait(false) is { } output)
-        {
+            // What is at hand already goes with it, in one piece.
+            WatchOutput? next = stream.TryRead();
             services.Member.Options.Metrics.WatchEvents.Add(output.Events.Count);
-            WatchResponse response = ToMessage(output);
-            if (!output.MayFragment || response.Events.Count < 2 || response.CalculateSize() < services.MaxReceiveBytes)
+            foreach (WatchFrame frame in WatchFrame.Of(services.Member, output, PreviousOf(output), services.MaxReceiveBytes))
             {
-                await responses.WriteAsync(response, cancellation).ConfigureAwait(false);
-                continue;
+                unsent += frame.Size;
+                bool isLast = next is null || unsent >= FlushBytes;
+                await write(frame, isLast, cancellation).ConfigureAwait(false);
+                unsent = isLast ? 0 : unsent;
             }
 
-            foreach (WatchResponse fragment in Fragments(response))
-            {
-                await responses.WriteAsync(fragment, cancellation).ConfigureAwait(false);
-            }
+            output = next ?? await stream.ReadAsync(cancellation).ConfigureAwait(false);
         }
-    }
-
-    private List<WatchResponse> Fragments(WatchResponse response)
-    {
-        var fragments = new List<WatchResponse>();
-        WatchResponse? current = null;
-        int size = 0;
-        foreach (Event change in response.Events)
-        {
-            int length = change.CalculateSize() + 6;
-            if (current is null || size + length >= services.MaxReceiveBytes)
-            {
-                current = new WatchResponse(response) { Fragment = true };
-                current.Events.Clear();
-                fragments.Add(current);
-                size = current.CalculateSize();
-            }
-
-            current.Events.Add(change);
-            size += length;
-        }
-
-        fragments[^1].Fragment = false;
-        return fragments;
     }
 
     private async Task ReadRequestsAsync(IAsyncStreamReader<WatchRequest> requests, WatchStream stream, ServerCallContext context, CancellationToken cancellation)

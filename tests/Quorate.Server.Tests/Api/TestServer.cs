@@ -84,7 +84,8 @@ public sealed class TestServer : IAsyncDisposable
         options = adjust?.Invoke(options) ?? options;
         RunningMember member = await RunningMember.StartAsync(options, new PeerTransport(new SocketsHttpHandler(), TimeProvider.System), CancellationToken.None);
         await member.Ready.WaitAsync(TimeSpan.FromSeconds(60));
-        while (member.Cluster.Version is null)
+        while (member.Cluster.Version is null
+            || (options.CompatVersion >= new Version(3, 6) && member.Backend.ReadMeta(Storage.Schema.MetaKeys.StorageVersion).Length == 0))
         {
             await member.ReadBarrierAsync(CancellationToken.None);
             await Task.Yield();

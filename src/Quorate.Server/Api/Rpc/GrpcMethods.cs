@@ -1,5 +1,6 @@
 using Grpc.AspNetCore.Server.Model;
 using Grpc.Core;
+using Quorate.Protocol;
 using Quorate.Server.Operations;
 
 namespace Quorate.Server.Api.Rpc;
@@ -40,10 +41,35 @@ internal sealed class GrpcMethods(GrpcServices services, MemberMetrics metrics, 
 
         public override void AddMethod<TRequest, TResponse>(Method<TRequest, TResponse> method, DuplexStreamingServerMethod<TRequest, TResponse>? handler)
         {
-            if (Counted(method) is { } counted)
+            if (Counted(method) is not { } counted)
+            {
+                return;
+            }
+
+            if (counted is Method<WatchRequest, WatchResponse> watch)
+            {
+                context.AddDuplexStreamingMethod(InFrames(watch), [], (_, requests, responses, call) =>
+                    methods.Services.Watches.WatchInFrames(requests, responses, call));
+            }
+            else
             {
                 context.AddDuplexStreamingMethod(counted, [], (_, requests, responses, call) => handler!(requests, responses, call));
             }
+        }
+
+        private Method<WatchRequest, WatchFrame> InFrames(Method<WatchRequest, WatchResponse> watch)
+        {
+            MethodMetrics series = methods.Metrics[watch.FullName];
+            return new(watch.Type, watch.ServiceName, watch.Name, watch.RequestMarshaller, new Marshaller<WatchFrame>(
+                (frame, output) =>
+                {
+                    series.Sent.Add();
+                    methods.All.ClientSentBytes.Add(frame.Size);
+                    output.SetPayloadLength(frame.Size);
+                    frame.Write(output.GetBufferWriter());
+                    output.Complete();
+                },
+                _ => throw new NotSupportedException("a server does not read its own answers")));
         }
 
         private Method<TRequest, TResponse>? Counted<TRequest, TResponse>(Method<TRequest, TResponse> method)
@@ -60,6 +86,8 @@ internal sealed class GrpcMethods(GrpcServices services, MemberMetrics metrics, 
             return CountedMethod.Of(method, series, methods.All);
         }
     }
+
+    private GrpcServices Services => services;
 
     private MemberMetrics All => metrics;
 

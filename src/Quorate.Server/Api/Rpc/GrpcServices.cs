@@ -11,11 +11,13 @@ internal sealed class GrpcServices(ServiceContext services)
 
     public KvService Keys { get; } = new(services);
 
+    public WatchService Watches { get; } = new(services);
+
     /// <summary>Tells all methods of all services to a binder.</summary>
     public void Bind(ServiceBinderBase binder)
     {
         KV.BindService(binder, Keys);
-        Watch.BindService(binder, new WatchService(services));
+        Watch.BindService(binder, Watches);
         Lease.BindService(binder, new LeaseService(services));
         Cluster.BindService(binder, new ClusterService(services));
         Maintenance.BindService(binder, new MaintenanceService(services, _health));
