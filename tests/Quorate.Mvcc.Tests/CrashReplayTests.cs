@@ -9,8 +9,8 @@ using Quorate.Storage.Bolt;
 namespace Quorate.Mvcc.Tests;
 
 /// <summary>
-/// A store that crashes and applies its log again from the index that its database holds must come to the same state as one that never
-/// did (spec 08 §20.4, N16; §21, B-21 to B-29).
+/// A store that crashes and applies its log again from the index that its database holds must come to the same state as one that
+/// never did (spec 08 §20.4, N16; §21, B-21 to B-29).
 /// </summary>
 public sealed class CrashReplayTests
 {

@@ -20,6 +20,7 @@ public sealed class Backend : IDisposable
     private Batch? _frozen;
     private ulong _consistentIndex;
     private ulong _term;
+    private int _defragmentations;
 
     private Backend(IFileSystem files, BoltDatabase database, BoltOptions options)
     {
@@ -222,7 +223,12 @@ public sealed class Backend : IDisposable
     {
         lock (_commitLock)
         {
-            string target = $"{Path}.tmp.{Random.Shared.NextInt64(long.MaxValue)}";
+            string target = $"{Path}.tmp.{++_defragmentations}";
+            if (_files.FileExists(target))
+            {
+                _files.Delete(target);
+            }
+
             try
             {
                 using BoltDatabase dense = BoltDatabase.Open(_files, target, _options with { InitialMapSize = 1 << 30 });

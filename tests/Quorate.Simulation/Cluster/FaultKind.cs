@@ -18,6 +18,9 @@ public enum FaultKind
     /// <summary>A machine loses power in the middle of an operation on its disk.</summary>
     PowerLossAtWrite,
 
+    /// <summary>All machines lose power at once.</summary>
+    PowerLossOfAll,
+
     /// <summary>A process ends; all that it wrote stays.</summary>
     Kill,
 

@@ -63,6 +63,14 @@ internal sealed class Nemesis(ClusterOfMachines cluster, Random random)
                 machine.CrashAfter(random.Next(60), (CrashLoss)random.Next(4));
                 RestartLater(machine);
                 return true;
+            case FaultKind.PowerLossOfAll:
+                foreach (Machine each in up)
+                {
+                    each.Crash((CrashLoss)random.Next(4));
+                    RestartLater(each);
+                }
+
+                return true;
             case FaultKind.Kill:
                 machine.Crash(CrashLoss.None);
                 RestartLater(machine);
@@ -71,7 +79,8 @@ internal sealed class Nemesis(ClusterOfMachines cluster, Random random)
                 machine.Pause(TimeSpan.FromMilliseconds(random.Next(10, 15_000)));
                 return true;
             case FaultKind.SlowDisk:
-                machine.SlowDisk(TimeSpan.FromMilliseconds(random.Next(1, 800)), TimeSpan.FromMilliseconds(random.Next(100, 10_000)));
+                machine.SlowDisk(
+                    TimeSpan.FromMilliseconds(random.Next(1, 800)), TimeSpan.FromMilliseconds(random.Next(100, 10_000)));
                 return true;
             default:
                 return machine.IsServing && Operate(kind, machine);
@@ -151,7 +160,8 @@ internal sealed class Nemesis(ClusterOfMachines cluster, Random random)
         HealLater();
     }
 
-    private void HealLater() => cluster.Scheduler.After(TimeSpan.FromMilliseconds(random.Next(100, 12_000)), cluster.Network.HealAll);
+    private void HealLater() =>
+        cluster.Scheduler.After(TimeSpan.FromMilliseconds(random.Next(100, 12_000)), cluster.Network.HealAll);
 
     private void RestartLater(Machine machine) =>
         cluster.Scheduler.After(TimeSpan.FromMilliseconds(random.Next(10, 10_000)), machine.StartIfDown);

@@ -13,7 +13,4 @@ public enum PlantedBug
 
     /// <summary>Members take messages that are for another one.</summary>
     MisdirectedMessages,
-
-    /// <summary>A member that crashes comes back with the state of an earlier crash.</summary>
-    OldBackups,
 }

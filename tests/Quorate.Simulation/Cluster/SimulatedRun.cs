@@ -110,7 +110,8 @@ public sealed class SimulatedRun
     /// <summary>Members of the newest configuration that anybody has applied.</summary>
     private Machine[] Members()
     {
-        IMember? newest = _cluster.Machines.Where(machine => machine.IsServing).Select(machine => machine.Member!).MaxBy(member => member.AppliedIndex);
+        IMember? newest = _cluster.Machines.Where(machine => machine.IsServing)
+            .Select(machine => machine.Member!).MaxBy(member => member.AppliedIndex);
         return newest is null ? []
             : [.. _cluster.Machines.Where(machine => machine.Id is { } id && newest.Cluster.Members.ContainsKey(id))];
     }
@@ -146,14 +147,19 @@ public sealed class SimulatedRun
     private void CheckStates()
     {
         Machine[] members = Members();
-        _cluster.RunUntil(() => members.Select(machine => machine.Member!.AppliedIndex).Distinct().Count() == 1, TimeSpan.FromSeconds(20));
+        _cluster.RunUntil(
+            () => members.Select(machine => machine.Member!.AppliedIndex).Distinct().Count() == 1, TimeSpan.FromSeconds(20));
         KeyHash[] hashes = [.. members.Select(machine => machine.Member!.Keyspace.HashKv(0))];
         Truth.Expect(hashes.Select(hash => (hash.Hash, hash.Revision, hash.CompactRevision)).Distinct().Count() == 1,
             $"the members' hashes differ: {string.Join(", ", hashes)}");
-        Truth.Expect(hashes[0].Revision == _cluster.Truth.Last, $"the store ends at {hashes[0].Revision}, the history at {_cluster.Truth.Last}");
-        Truth.Expect(members.Select(machine => string.Join(',', machine.Member!.Cluster.Sorted.Select(member => $"{member.Id:x}"))).Distinct().Count() == 1,
+        Truth.Expect(hashes[0].Revision == _cluster.Truth.Last,
+            $"the store ends at {hashes[0].Revision}, the history at {_cluster.Truth.Last}");
+        string[] memberships =
+            [.. members.Select(machine => string.Join(',', machine.Member!.Cluster.Sorted.Select(member => $"{member.Id:x}")))];
+        Truth.Expect(memberships.Distinct().Count() == 1,
             "the members have different members");
-        Truth.Expect(_cluster.RunUntil(() => _watchers.All(watcher => watcher.HasSeen(_cluster.Truth.Last)), TimeSpan.FromSeconds(60)),
+        Truth.Expect(
+            _cluster.RunUntil(() => _watchers.All(watcher => watcher.HasSeen(_cluster.Truth.Last)), TimeSpan.FromSeconds(60)),
             "a watcher was not told everything");
     }
 
@@ -167,9 +173,11 @@ public sealed class SimulatedRun
     {
         // All leases have ended by now, or will.
         TimeSpan drift = TimeSpan.FromSeconds(10 * _cluster.Settings.ClockDrift);
-        bool gone = _cluster.RunUntil(() => Members().All(machine => machine.Member!.Leases.Count == 0), TimeSpan.FromSeconds(60));
+        bool gone = _cluster.RunUntil(
+            () => Members().All(machine => machine.Member!.Leases.Count == 0), TimeSpan.FromSeconds(60));
         Truth.Expect(gone, "a lease outlives its time to live");
-        Dictionary<string, long> deleted = _cluster.Truth.Changes.Where(change => change.Value is null && change.Key.StartsWith("lease", StringComparison.Ordinal))
+        Dictionary<string, long> deleted = _cluster.Truth.Changes
+            .Where(change => change.Value is null && change.Key.StartsWith("lease", StringComparison.Ordinal))
             .ToDictionary(change => change.Key, change => change.Revision);
         foreach (LeaseHistory lease in _cluster.Leases)
         {

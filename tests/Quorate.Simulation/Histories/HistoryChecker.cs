@@ -22,11 +22,6 @@ public static class HistoryChecker
             {
                 faults.Add($"{fault}: {operation}");
             }
-
-            if (operation.IsRefused && operation.Value is not null && operation.Kind is OperationKind.Put && written.ContainsKey(operation.Value))
-            {
-                faults.Add($"it was refused, and happened: {operation}");
-            }
         }
 
         CheckOrder(operations, faults);

@@ -32,10 +32,7 @@ public sealed class Operation
     /// <summary>Of a conditional put: whether the condition held. Of a deletion: whether there was something to delete.</summary>
     public bool HasChanged { get; set; }
 
-    /// <summary>The server said that nothing happened.</summary>
-    public bool IsRefused { get; set; }
-
     public override string ToString() =>
         $"client {Client} {Kind} {Key}={Value} [{Begun.TotalSeconds:f3}, {Answered?.TotalSeconds:f3}] revision {Revision} mod {ModRevision}"
-        + (HasChanged ? " changed" : "") + (IsRefused ? " refused" : "");
+        + (HasChanged ? " changed" : "");
 }

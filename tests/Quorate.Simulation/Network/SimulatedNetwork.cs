@@ -38,7 +38,9 @@ public sealed class SimulatedNetwork(Scheduler scheduler, Random random)
     internal SimulatedTransport? Reach(int from, int to) =>
         IsCut(from, to) || IsCut(to, from) ? null : _endpoints.GetValueOrDefault(to);
 
-    /// <param name="mayDouble">False for a proposal: it is a request of its own each time, which no connection brings twice.</param>
+    /// <param name="mayDouble">
+    /// False for a proposal: it is a request of its own each time, which no connection brings twice.
+    /// </param>
     internal void Send(int from, int to, byte[] message, bool mayDouble)
     {
         Sent++;

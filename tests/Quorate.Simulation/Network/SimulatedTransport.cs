@@ -145,6 +145,8 @@ public sealed class SimulatedTransport(SimulatedNetwork network, Machine machine
                 return;
             }
 
+            // Whoever calls tells where it is to be reached (X-PeerURLs, spec 04 §2).
+            _peers.TryAdd(message.From, from);
             machine.Do(() => handler.Receive(message));
         }
     }
