@@ -20,8 +20,7 @@ internal sealed class ElectionService(ServiceContext services) : Election.Electi
             services.CheckCall(context);
             AuthInfo? caller = await services.CallerAsync(context).ConfigureAwait(false);
             long lease = await _waiting.LeaseAsync(request.Lease, context.CancellationToken).ConfigureAwait(false);
-            string prefix = request.Name.ToStringUtf8() + "/";
-            ByteString key = ByteString.CopyFromUtf8(Waiting.KeyOf(prefix, lease));
+            ByteString prefix = Waiting.PrefixOf(request.Name), key = Waiting.KeyOf(prefix, lease);
             var put = new PutRequest { Key = key, Value = request.Value, Lease = lease };
             var txn = new TxnRequest();
             txn.Compare.Add(new Compare { Key = key, Target = Compare.Types.CompareTarget.Create, CreateRevision = 0 });
@@ -42,12 +41,11 @@ internal sealed class ElectionService(ServiceContext services) : Election.Electi
 
             try
             {
-                await _waiting.WaitAsync(ByteString.CopyFromUtf8(prefix), revision, context.CancellationToken).ConfigureAwait(false);
+                await _waiting.WaitAsync(prefix, revision, context.CancellationToken).ConfigureAwait(false);
             }
             catch (OperationCanceledException)
             {
-                await services.Member.ProposeAsync(new InternalRaftRequest { DeleteRange = new DeleteRangeRequest { Key = key } }, CancellationToken.None)
-                    .ConfigureAwait(false);
+                await _waiting.LeaveAsync(key).ConfigureAwait(false);
                 throw;
             }
 
@@ -86,7 +84,7 @@ internal sealed class ElectionService(ServiceContext services) : Election.Electi
         {
             services.CheckCall(context);
             AuthInfo? caller = await services.CallerAsync(context).ConfigureAwait(false);
-            ByteString prefix = PrefixOf(request);
+            ByteString prefix = Waiting.PrefixOf(request.Name);
             CheckRead(caller, prefix);
             await services.Member.ReadBarrierAsync(context.CancellationToken).ConfigureAwait(false);
             (KeyValue? owner, ResponseHeader header) = _waiting.Owner(prefix);
@@ -104,7 +102,7 @@ internal sealed class ElectionService(ServiceContext services) : Election.Electi
         {
             services.CheckCall(context);
             AuthInfo? caller = await services.CallerAsync(context).ConfigureAwait(false);
-            ByteString prefix = PrefixOf(request);
+            ByteString prefix = Waiting.PrefixOf(request.Name);
             CheckRead(caller, prefix);
             await services.Member.ReadBarrierAsync(context.CancellationToken).ConfigureAwait(false);
             (KeyValue? owner, ResponseHeader header) = _waiting.Owner(prefix);
@@ -175,8 +173,6 @@ internal sealed class ElectionService(ServiceContext services) : Election.Electi
 
     private void CheckRead(AuthInfo? caller, ByteString prefix) =>
         services.Member.Auth.CheckRange(caller, prefix, ByteString.CopyFrom(Mvcc.KeyRange.EndOfPrefix(prefix.Span)));
-
-    private static ByteString PrefixOf(LeaderRequest request) => ByteString.CopyFrom([.. request.Name.Span, (byte)'/']);
 
     private static RpcException NoLeaderField() => new(new Status(StatusCode.Unknown, "\"leader\" field must be provided"));
 }

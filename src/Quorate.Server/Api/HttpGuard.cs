@@ -59,6 +59,7 @@ internal static class HttpGuard
 
         This requirement has been added to help prevent "DNS Rebinding" attacks (CVE-2018-5702).
 
+
         """);
 
     private static Task TextAsync(HttpContext context, int status, string text)

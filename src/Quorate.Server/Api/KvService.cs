@@ -91,7 +91,7 @@ internal sealed class KvService(ServiceContext services) : KV.KVBase
         try
         {
             services.CheckCall(context);
-            CheckQuota(RequestValidation.CostOf(request));
+            services.CheckQuota(RequestValidation.CostOf(request));
             RequestValidation.Check(request);
             AuthInfo? caller = await services.CallerAsync(context).ConfigureAwait(false);
             PutResponse response = await services.ProposeAsync<PutResponse>(new InternalRaftRequest { Put = request }, caller, context.CancellationToken)
@@ -129,7 +129,7 @@ internal sealed class KvService(ServiceContext services) : KV.KVBase
         try
         {
             services.CheckCall(context);
-            CheckQuota(RequestValidation.CostOf(request));
+            services.CheckQuota(RequestValidation.CostOf(request));
             RequestValidation.Check(request, services.Options.MaxTxnOperations);
             AuthInfo? caller = await services.CallerAsync(context).ConfigureAwait(false);
             TxnResponse response;
@@ -246,31 +246,4 @@ internal sealed class KvService(ServiceContext services) : KV.KVBase
     }
 
     private IReadOnlyList<byte[]> KeysOfLease(long lease) => services.Member.Leases.Find(lease) is LeaseInfo found ? found.Keys : [];
-
-    /// <summary>Before everything else, an empty key included (spec 02 §4, §9).</summary>
-    private void CheckQuota(long cost)
-    {
-        long quota = services.Member.Quota;
-        if (cost > 0 && quota > 0 && services.Member.Backend.Size + cost >= quota)
-        {
-            var alarm = new InternalRaftRequest
-            {
-                Alarm = new AlarmRequest { Action = AlarmRequest.Types.AlarmAction.Activate, MemberID = services.Member.Id, Alarm = AlarmType.Nospace },
-            };
-            _ = RaiseAsync(alarm);
-            throw EtcdErrors.NoSpace;
-        }
-    }
-
-    private async Task RaiseAsync(InternalRaftRequest alarm)
-    {
-        try
-        {
-            await services.Member.ProposeAsync(alarm, CancellationToken.None).ConfigureAwait(false);
-        }
-        catch (EtcdException)
-        {
-            // The next request that finds no space raises it again.
-        }
-    }
 }

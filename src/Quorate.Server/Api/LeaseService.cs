@@ -12,14 +12,9 @@ internal sealed class LeaseService(ServiceContext services) : Lease.LeaseBase
 
     public override Task<LeaseGrantResponse> LeaseGrant(LeaseGrantRequest request, ServerCallContext context) => RunAsync(context, async () =>
     {
+        services.CheckQuota(GrantCost);
         AuthInfo? caller = await services.CallerAsync(context).ConfigureAwait(false);
         services.Member.Auth.CheckCaller(caller);
-        long quota = services.Member.Quota;
-        if (quota > 0 && services.Member.Backend.Size + GrantCost >= quota)
-        {
-            throw EtcdErrors.NoSpace;
-        }
-
         request = request.Clone();
         while (request.ID == 0)
         {

@@ -18,8 +18,7 @@ internal sealed class LockService(ServiceContext services) : Protocol.Locks.Lock
             services.CheckCall(context);
             AuthInfo? caller = await services.CallerAsync(context).ConfigureAwait(false);
             long lease = await _waiting.LeaseAsync(request.Lease, context.CancellationToken).ConfigureAwait(false);
-            string prefix = request.Name.ToStringUtf8() + "/";
-            ByteString key = ByteString.CopyFromUtf8(Waiting.KeyOf(prefix, lease));
+            ByteString prefix = Waiting.PrefixOf(request.Name), key = Waiting.KeyOf(prefix, lease);
             var txn = new TxnRequest();
             txn.Compare.Add(new Compare { Key = key, Target = Compare.Types.CompareTarget.Create, CreateRevision = 0 });
             txn.Success.Add(new RequestOp { RequestPut = new PutRequest { Key = key, Lease = lease } });
@@ -29,13 +28,11 @@ internal sealed class LockService(ServiceContext services) : Protocol.Locks.Lock
             long revision = entered.Succeeded ? entered.Header.Revision : entered.Responses[0].ResponseRange.Kvs[0].CreateRevision;
             try
             {
-                await _waiting.WaitAsync(ByteString.CopyFromUtf8(prefix), revision, context.CancellationToken).ConfigureAwait(false);
+                await _waiting.WaitAsync(prefix, revision, context.CancellationToken).ConfigureAwait(false);
             }
             catch (OperationCanceledException)
             {
-                // Who goes must not keep others waiting.
-                await services.Member.ProposeAsync(new InternalRaftRequest { DeleteRange = new DeleteRangeRequest { Key = key }, Header = InRootsName() },
-                    CancellationToken.None).ConfigureAwait(false);
+                await _waiting.LeaveAsync(key).ConfigureAwait(false);
                 throw;
             }
 
@@ -72,9 +69,4 @@ internal sealed class LockService(ServiceContext services) : Protocol.Locks.Lock
 
     internal static Exception AsUnknown(Exception error, ServerCallContext context) =>
         error is EtcdException etcd ? new RpcException(new Status(StatusCode.Unknown, etcd.Message)) : ServiceContext.Translate(error, context);
-
-    /// <summary>A request of the server's own: with auth on it is made in the name of somebody who may.</summary>
-    private RequestHeader? InRootsName() => services.Member.Auth.IsEnabled
-        ? new RequestHeader { Username = "root", AuthRevision = services.Member.Auth.Revision }
-        : null;
 }

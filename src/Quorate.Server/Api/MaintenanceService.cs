@@ -58,7 +58,7 @@ internal sealed class MaintenanceService(ServiceContext services, HealthService 
             DbSizeInUse = member.Backend.SizeInUse,
             Leader = member.LeaderId,
             RaftIndex = member.CommittedIndex,
-            RaftTerm = member.Term,
+            RaftTerm = member.AppliedTerm,
             RaftAppliedIndex = member.AppliedIndex,
             IsLearner = member.IsLearner,
         };
@@ -84,7 +84,7 @@ internal sealed class MaintenanceService(ServiceContext services, HealthService 
         return response;
     });
 
-    public override Task<DefragmentResponse> Defragment(DefragmentRequest request, ServerCallContext context) => RunAsync(context, learnerMay: true, async () =>
+    public override Task<DefragmentResponse> Defragment(DefragmentRequest request, ServerCallContext context) => RunAsync(context, learnerMay: false, async () =>
     {
         await services.CheckAdminAsync(context).ConfigureAwait(false);
         health.SetServing(!services.Options.StopOnDefrag);
@@ -200,7 +200,7 @@ internal sealed class MaintenanceService(ServiceContext services, HealthService 
         }
 
         Version version = services.Member.Cluster.Version!;
-        return new DowngradeResponse { Header = services.Header(), Version = version.ToString(2) };
+        return new DowngradeResponse { Header = services.Header(), Version = version.ToString(2) + (services.Member.Options.CompatVersion < new Version(3, 6) ? ".0" : "") };
     });
 
     private async Task<Version> ValidateDowngradeAsync(string text, ServerCallContext context)
@@ -211,7 +211,7 @@ internal sealed class MaintenanceService(ServiceContext services, HealthService 
         }
 
         await services.Member.ReadBarrierAsync(context.CancellationToken).ConfigureAwait(false);
-        Version current = services.Member.Cluster.Version ?? throw EtcdErrors.ClusterVersionNotFoundDuringDowngrade;
+        Version current = services.Member.Cluster.Version ?? throw services.AsOfVersion(EtcdErrors.ClusterVersionNotFoundDuringDowngrade);
         if (target != new Version(current.Major, Math.Max(current.Minor - 1, 0)))
         {
             throw EtcdErrors.InvalidDowngradeTargetVersion;

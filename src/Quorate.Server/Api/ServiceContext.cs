@@ -49,12 +49,12 @@ public sealed class ServiceContext(IMember member, ApiOptions options)
     {
         if (member.Cluster.Version is null)
         {
-            throw EtcdErrors.NotCapable;
+            throw AsOfVersion(EtcdErrors.NotCapable);
         }
 
         if (member.IsLearner && !learnerMay)
         {
-            throw EtcdErrors.NotSupportedForLearner;
+            throw AsOfVersion(EtcdErrors.NotSupportedForLearner);
         }
 
         if (WantsLeader(call) && member.LeaderId == 0)
@@ -62,6 +62,13 @@ public sealed class ServiceContext(IMember member, ApiOptions options)
             throw EtcdErrors.NoLeader;
         }
     }
+
+    /// <summary>Before 3.6 some errors have another code (spec 02 §13).</summary>
+    public EtcdException AsOfVersion(EtcdException error) =>
+        member.Options.CompatVersion >= new Version(3, 6) ? error : new EtcdException(StatusCode.Unavailable, error.Message);
+
+    /// <summary>The header of a request of the server's own: with auth on it is made in the name of somebody who may.</summary>
+    public RequestHeader? InRootsName() => member.Auth.IsEnabled ? new RequestHeader { Username = "root", AuthRevision = member.Auth.Revision } : null;
 
     public static bool WantsLeader(ServerCallContext call) => MetadataOf(call, "hasleader") == "true";
 
@@ -153,6 +160,30 @@ public sealed class ServiceContext(IMember member, ApiOptions options)
             }
 
             throw;
+        }
+    }
+
+    /// <summary>Refuses what there is no space for, and raises the alarm (spec 02 §9). Before everything else: an empty key included.</summary>
+    public void CheckQuota(long cost)
+    {
+        long quota = member.Quota;
+        if (cost > 0 && quota > 0 && member.Backend.Size + cost >= quota)
+        {
+            _ = RaiseNoSpaceAsync();
+            throw EtcdErrors.NoSpace;
+        }
+    }
+
+    private async Task RaiseNoSpaceAsync()
+    {
+        var alarm = new AlarmRequest { Action = AlarmRequest.Types.AlarmAction.Activate, MemberID = member.Id, Alarm = AlarmType.Nospace };
+        try
+        {
+            await member.ProposeAsync(new InternalRaftRequest { Alarm = alarm }, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (EtcdException)
+        {
+            // The next request that finds no space raises it again.
         }
     }
 

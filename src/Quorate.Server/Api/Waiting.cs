@@ -1,3 +1,4 @@
+using System.Text;
 using Google.Protobuf;
 using Quorate.Mvcc;
 using Quorate.Mvcc.Watching;
@@ -12,7 +13,26 @@ internal sealed class Waiting(ServiceContext services)
     private const long SessionTtl = 60;
 
     /// <summary>The key of a candidate: its lease is its name.</summary>
-    public static string KeyOf(string prefix, long lease) => prefix + (lease < 0 ? $"-{(ulong)-lease:x}" : lease.ToString("x"));
+    public static ByteString KeyOf(ByteString prefix, long lease) =>
+        ByteString.CopyFrom([.. prefix.Span, .. Encoding.ASCII.GetBytes(lease < 0 ? $"-{(ulong)-lease:x}" : lease.ToString("x"))]);
+
+    /// <summary>What the keys under a name begin with. Names are bytes, not text.</summary>
+    public static ByteString PrefixOf(ByteString name) => ByteString.CopyFrom([.. name.Span, (byte)'/']);
+
+    /// <summary>Takes a candidate out who has given up: he must not keep others waiting.</summary>
+    public async Task LeaveAsync(ByteString key)
+    {
+        try
+        {
+            await services.Member.ProposeAsync(
+                new InternalRaftRequest { DeleteRange = new DeleteRangeRequest { Key = key }, Header = services.InRootsName() }, CancellationToken.None)
+                .ConfigureAwait(false);
+        }
+        catch (EtcdException)
+        {
+            // His key goes with his lease.
+        }
+    }
 
     public async Task<long> LeaseAsync(long lease, CancellationToken cancellation)
     {

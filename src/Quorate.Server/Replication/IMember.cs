@@ -41,6 +41,9 @@ public interface IMember
 
     ulong Term { get; }
 
+    /// <summary>The term of the last applied entry.</summary>
+    ulong AppliedTerm { get; }
+
     ulong CommittedIndex { get; }
 
     ulong AppliedIndex { get; }

@@ -77,6 +77,7 @@ public sealed class HttpEndpointTests
         Assert.Equal(421, status);
         Assert.Contains("etcd received your request, but the Host header was unrecognized.", body);
         Assert.Contains("--host-whitelist \"localhost\"", body);
+        Assert.Equal(371, body.Length - "localhost".Length + "127.0.0.1".Length);
         foreach ((string origin, bool isAllowed) in ((string, bool)[])[("http://a.example:80", true), ("http://a.example", false)])
         {
             using var request = new HttpRequestMessage(HttpMethod.Get, "/health");

@@ -7,7 +7,7 @@ namespace Quorate.Server.Api.Rpc;
 /// <summary>The services of a member. One object of each answers all calls, of gRPC and of the JSON gateway.</summary>
 internal sealed class GrpcServices(ServiceContext services)
 {
-    private readonly HealthService _health = new();
+    private readonly HealthService _health = new(services);
 
     public KvService Keys { get; } = new(services);
 
