@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Grpc.Core;
 using Grpc.Net.Client;
 
@@ -58,16 +59,23 @@ internal sealed class ChannelPool : IDisposable
         }
     }
 
-    private static bool MayRepeat(RpcException error, bool isRead)
-    {
-        if (error.StatusCode != StatusCode.Unavailable)
-        {
-            return false;
-        }
+    /// <summary>
+    /// A call that found no connection never reached a member, so any may be made again. One whose connection was lost may have had its
+    /// effect: only a read is made again; and so is one that a member refused for want of a leader.
+    /// </summary>
+    private static bool MayRepeat(RpcException error, bool isRead) => FoundNoConnection(error.Status.DebugException)
+        || (isRead && error.StatusCode == StatusCode.Unavailable);
 
-        bool neverSent = error.Status.DebugException is HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError };
-        return neverSent || (isRead && error.Status.DebugException is not null);
-    }
+    private static bool FoundNoConnection(Exception? cause) => cause switch
+    {
+        HttpRequestException http => http.HttpRequestError
+            is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError,
+
+        // The channel connects before it calls, and gives what went wrong then as it is; a call that fails has it inside of other errors.
+        // The time of the call itself shows as a status of its own.
+        SocketException or TimeoutException or OperationCanceledException { InnerException: TimeoutException } => true,
+        _ => false,
+    };
 
     private GrpcChannel Open(string endpoint)
     {
@@ -91,9 +99,9 @@ internal sealed class ChannelPool : IDisposable
             path = path.StartsWith("//", StringComparison.Ordinal) ? path[2..] : path;
             handler.ConnectCallback = async (_, cancellation) =>
             {
-                var socket = new System.Net.Sockets.Socket(System.Net.Sockets.AddressFamily.Unix, System.Net.Sockets.SocketType.Stream, System.Net.Sockets.ProtocolType.Unspecified);
-                await socket.ConnectAsync(new System.Net.Sockets.UnixDomainSocketEndPoint(path), cancellation).ConfigureAwait(false);
-                return new System.Net.Sockets.NetworkStream(socket, ownsSocket: true);
+                var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+                await socket.ConnectAsync(new UnixDomainSocketEndPoint(path), cancellation).ConfigureAwait(false);
+                return new NetworkStream(socket, ownsSocket: true);
             };
             address = endpoint.StartsWith("unixs", StringComparison.Ordinal) ? "https://localhost" : "http://localhost";
         }

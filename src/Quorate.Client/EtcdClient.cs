@@ -1,4 +1,3 @@
-using Google.Protobuf;
 using Grpc.Core;
 using Quorate.Protocol;
 using Metadata = Grpc.Core.Metadata;
@@ -30,36 +29,6 @@ public sealed partial class EtcdClient : IAsyncDisposable
     }
 
     public EtcdClientOptions Options => _options;
-
-    /// <summary>Puts a value; returns the revision.</summary>
-    /// <param name="lease">A lease to attach the key to; 0 for none.</param>
-    public async Task<long> PutAsync(string key, string value, long lease = 0, CancellationToken cancellation = default)
-    {
-        var request = new PutRequest { Key = ByteString.CopyFromUtf8(key), Value = ByteString.CopyFromUtf8(value), Lease = lease };
-        PutResponse response = await CallAsync((calls, options) => new KV.KVClient(calls).PutAsync(request, options), isRead: false, cancellation)
-            .ConfigureAwait(false);
-        return response.Header.Revision;
-    }
-
-    /// <summary>The value of a key; null if it is not there.</summary>
-    public async Task<KeyValuePair?> GetAsync(string key, CancellationToken cancellation = default)
-    {
-        IReadOnlyList<KeyValuePair> found = await RangeAsync(new RangeRequest { Key = ByteString.CopyFromUtf8(key) }, cancellation).ConfigureAwait(false);
-        return found.Count > 0 ? found[0] : null;
-    }
-
-    /// <summary>All keys with a prefix, in order; an empty prefix is the whole store.</summary>
-    public Task<IReadOnlyList<KeyValuePair>> GetPrefixAsync(string prefix, CancellationToken cancellation = default) =>
-        RangeAsync(new RangeRequest { Key = StartOf(prefix), RangeEnd = EndOf(prefix) }, cancellation);
-
-    /// <summary>Deletes a key; returns whether it was there.</summary>
-    public async Task<bool> DeleteAsync(string key, CancellationToken cancellation = default)
-    {
-        var request = new DeleteRangeRequest { Key = ByteString.CopyFromUtf8(key) };
-        DeleteRangeResponse response = await CallAsync((calls, options) => new KV.KVClient(calls).DeleteRangeAsync(request, options), isRead: false, cancellation)
-            .ConfigureAwait(false);
-        return response.Deleted > 0;
-    }
 
     /// <summary>The members by ascending id, confirmed by a quorum.</summary>
     public async Task<IReadOnlyList<MemberInfo>> ListMembersAsync(CancellationToken cancellation = default)
@@ -108,9 +77,9 @@ public sealed partial class EtcdClient : IAsyncDisposable
                 CallOptions options = await OptionsAsync(timeout ?? _options.CallTimeout, cancellation).ConfigureAwait(false);
                 return await _channels.CallAsync(invoker => call(invoker, options), isRead, cancellation).ConfigureAwait(false);
             }
-            catch (RpcException error) when (attempt == 0 && _options.User is not null && IsStale(error))
+            catch (RpcException error) when (attempt == 0 && IsStale(error) && ForgetToken())
             {
-                _token = null;
+                // It was refused before it could have an effect: made again with a new token.
             }
             catch (RpcException error)
             {
@@ -130,6 +99,21 @@ public sealed partial class EtcdClient : IAsyncDisposable
 
         return call(_channels.Current, options);
     }
+
+    /// <summary>Gets a new token before the next call; false if there is no user to get one for.</summary>
+    internal bool ForgetToken()
+    {
+        if (_options.User is null)
+        {
+            return false;
+        }
+
+        _token = null;
+        return true;
+    }
+
+    /// <summary>Later calls go to the next member first.</summary>
+    internal void UseNextMember() => _channels.Next();
 
     /// <summary>The error as etcd means it: its text, with the code of the wire.</summary>
     public static Exception Translate(RpcException error) => new EtcdException(error.StatusCode, error.Status.Detail);
@@ -187,35 +171,8 @@ public sealed partial class EtcdClient : IAsyncDisposable
         return new CallOptions(headers, timeout is { } limit ? DateTime.UtcNow + limit : null, cancellation);
     }
 
-    private async Task<IReadOnlyList<KeyValuePair>> RangeAsync(RangeRequest request, CancellationToken cancellation)
-    {
-        RangeResponse response = await CallAsync((calls, options) => new KV.KVClient(calls).RangeAsync(request, options), isRead: true, cancellation)
-            .ConfigureAwait(false);
-        return [.. response.Kvs.Select(Pair)];
-    }
-
-    private static bool IsStale(RpcException error) => error.Status.Detail is "etcdserver: invalid auth token" or "etcdserver: user name is empty"
+    internal static bool IsStale(RpcException error) => error.Status.Detail is "etcdserver: invalid auth token" or "etcdserver: user name is empty"
         or "etcdserver: revision of auth store is old";
 
-    private static KeyValuePair Pair(Protocol.KeyValues.KeyValue pair) =>
-        new(pair.Key.Memory, pair.Value.Memory, pair.CreateRevision, pair.ModRevision, pair.Version, pair.Lease);
-
     private static MemberInfo Info(Member member) => new(member.ID, member.Name, [.. member.PeerURLs], [.. member.ClientURLs], member.IsLearner);
-
-    private static ByteString StartOf(string prefix) => prefix.Length == 0 ? ByteString.CopyFrom(0) : ByteString.CopyFromUtf8(prefix);
-
-    private static ByteString EndOf(string prefix)
-    {
-        byte[] bytes = System.Text.Encoding.UTF8.GetBytes(prefix);
-        for (int index = bytes.Length - 1; index >= 0; index--)
-        {
-            if (bytes[index] < 0xff)
-            {
-                bytes[index]++;
-                return ByteString.CopyFrom(bytes, 0, index + 1);
-            }
-        }
-
-        return ByteString.CopyFrom(0);
-    }
 }
