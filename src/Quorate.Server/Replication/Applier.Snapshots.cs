@@ -121,6 +121,7 @@ internal sealed partial class Applier
             _applied = _snapshotIndex = metadata.Index;
             _state.AppliedTerm = metadata.Term;
             _waiters.SetApplied(_applied);
+            _snapshots.RemoveDatabasesBefore(metadata.Index);
             _log.Info("applied snapshot", ("current-snapshot-index", _snapshotIndex), ("current-applied-index", _applied),
                 ("incoming-leader-snapshot-index", metadata.Index), ("incoming-leader-snapshot-term", metadata.Term));
         }

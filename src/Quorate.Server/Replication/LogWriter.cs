@@ -18,6 +18,7 @@ internal sealed class LogWriter(WriteAheadLog log, SnapshotFiles snapshots, IPee
     private readonly List<Message> _messages = [];
     private long _workSince;
     private ulong _saved;
+    private ulong _recorded;
 
     public required Func<MemberLoop> Loop { get; init; }
 
@@ -73,7 +74,7 @@ internal sealed class LogWriter(WriteAheadLog log, SnapshotFiles snapshots, IPee
 
         Volatile.Write(ref _workSince, time.GetTimestamp());
         bool mustSync = false;
-        _saved = 0;
+        _saved = _recorded = 0;
         while (_queue.TryDequeue(out object? next))
         {
             if (next is Append append)
@@ -90,7 +91,9 @@ internal sealed class LogWriter(WriteAheadLog log, SnapshotFiles snapshots, IPee
             }
             else
             {
-                Save((SnapshotMetadata)next);
+                var own = (SnapshotMetadata)next;
+                Save(own);
+                _recorded = Math.Max(_recorded, own.Index);
             }
         }
 
@@ -103,7 +106,12 @@ internal sealed class LogWriter(WriteAheadLog log, SnapshotFiles snapshots, IPee
         {
             // Only now is the commit index durable that the snapshot needs.
             log.ReleaseTo(_saved);
-            snapshots.RemoveDatabasesBefore(_saved);
+        }
+
+        if (_recorded > 0)
+        {
+            // Of received ones that are not installed yet the applier still needs the databases.
+            snapshots.RemoveDatabasesBefore(_recorded);
         }
 
         Volatile.Write(ref _workSince, 0);

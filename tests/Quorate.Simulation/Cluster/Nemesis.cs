@@ -76,7 +76,7 @@ internal sealed class Nemesis(ClusterOfMachines cluster, Random random)
                 RestartLater(machine);
                 return true;
             case FaultKind.Pause:
-                machine.Pause(TimeSpan.FromMilliseconds(random.Next(10, 15_000)));
+                machine.Pause(SomeTime(15_000));
                 return true;
             case FaultKind.SlowDisk:
                 machine.SlowDisk(
@@ -161,10 +161,13 @@ internal sealed class Nemesis(ClusterOfMachines cluster, Random random)
     }
 
     private void HealLater() =>
-        cluster.Scheduler.After(TimeSpan.FromMilliseconds(random.Next(100, 12_000)), cluster.Network.HealAll);
+        cluster.Scheduler.After(SomeTime(12_000), cluster.Network.HealAll);
+
+    /// <summary>Mostly about as long as an election, so that one fault comes in the middle of what another one began.</summary>
+    private TimeSpan SomeTime(int most) => TimeSpan.FromMilliseconds(random.Next(3) == 0 ? random.Next(10, most) : random.Next(10, 2500));
 
     private void RestartLater(Machine machine) =>
-        cluster.Scheduler.After(TimeSpan.FromMilliseconds(random.Next(10, 10_000)), machine.StartIfDown);
+        cluster.Scheduler.After(SomeTime(10_000), machine.StartIfDown);
 
     private async Task CompactAsync(IMember member, CancellationToken cancellation)
     {

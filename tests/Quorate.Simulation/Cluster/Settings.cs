@@ -45,7 +45,7 @@ public sealed record Settings
             Keys = random.Next(1, 12),
             ElectionTimeout = TimeSpan.FromMilliseconds(new[] { 500, 1000, 1000, 2000 }[random.Next(4)]),
             Duration = TimeSpan.FromSeconds(random.Next(10, 60)),
-            FaultInterval = TimeSpan.FromMilliseconds(random.Next(200, 4000)),
+            FaultInterval = TimeSpan.FromMilliseconds(random.Next(2) == 0 ? random.Next(50, 400) : random.Next(400, 4000)),
             ClockDrift = random.Next(2) == 0 ? 0 : 0.1 * random.NextDouble(),
             Faults = all.Where(_ => random.Next(2) == 0).ToHashSet(),
         };
