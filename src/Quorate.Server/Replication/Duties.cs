@@ -333,10 +333,32 @@ internal sealed class Duties(Member member, MemberOptions options, MemberLog log
 
     private void ExpireLeases()
     {
-        foreach (long lease in member.Leases.TakeExpired(MaxExpiries, s_expireAgain))
+        IReadOnlyList<long> expired = member.Leases.TakeExpired(MaxExpiries, s_expireAgain);
+        if (expired.Count > 0)
+        {
+            _ = RevokeAsync(expired, member.Term);
+        }
+    }
+
+    /// <summary>
+    /// After a pause a leader that was deposed meanwhile finds leases expired that live on with its successor: only who is found to lead
+    /// still, after the clock was looked at, may end them (spec 08 §21, B-36).
+    /// </summary>
+    private async Task RevokeAsync(IReadOnlyList<long> leases, ulong term)
+    {
+        try
+        {
+            await member.ReadBarrierAsync(member.Ending).ConfigureAwait(false);
+        }
+        catch (Exception error) when (error is EtcdException or OperationCanceledException)
+        {
+            return;
+        }
+
+        foreach (long lease in leases)
         {
             options.Metrics.ExpiredLeases.Add();
-            _ = TryProposeAsync(new InternalRaftRequest { LeaseRevoke = new LeaseRevokeRequest { ID = lease } });
+            _ = TryProposeAsync(new InternalRaftRequest { LeaseRevoke = new LeaseRevokeRequest { ID = lease } }, term);
         }
     }
 
@@ -351,11 +373,11 @@ internal sealed class Duties(Member member, MemberOptions options, MemberLog log
     }
 
     /// <summary>Proposes; a failure is not told: whatever is still needed is done at a later tick.</summary>
-    private async Task TryProposeAsync(InternalRaftRequest request)
+    private async Task TryProposeAsync(InternalRaftRequest request, ulong onlyInTerm = 0)
     {
         try
         {
-            await member.ProposeAsync(request, member.Ending).ConfigureAwait(false);
+            await member.ProposeInTermAsync(request, onlyInTerm, member.Ending).ConfigureAwait(false);
         }
         catch (Exception error) when (error is EtcdException or AuthException or OperationCanceledException)
         {

@@ -19,7 +19,13 @@ public sealed partial class Member
 
     public ulong NextRequestId() => _ids.Next();
 
-    public ValueTask<object> ProposeAsync(InternalRaftRequest request, CancellationToken cancellation)
+    public ValueTask<object> ProposeAsync(InternalRaftRequest request, CancellationToken cancellation) =>
+        ProposeInTermAsync(request, 0, cancellation);
+
+    /// <summary>
+    /// Proposes what only the leader of a term may, 0 for any: a deposed one must not have it forwarded to its successor, who judges anew.
+    /// </summary>
+    internal ValueTask<object> ProposeInTermAsync(InternalRaftRequest request, ulong term, CancellationToken cancellation)
     {
         ulong limit = Options.PriorityRequest && request.LeaseRevoke is not null ? MaxPriorityGap : MaxGap;
         if (_state.Committed > _waiters.Applied + limit || _table.Count >= MaxPending)
@@ -32,7 +38,7 @@ public sealed partial class Member
         header.ID = id;
         byte[] data = new byte[request.CalculateSize()];
         request.WriteTo(data);
-        return data.Length > Options.MaxRequestBytes ? throw EtcdErrors.RequestIsTooLarge : Propose(id, request, data, EntryType.Normal, cancellation);
+        return data.Length > Options.MaxRequestBytes ? throw EtcdErrors.RequestIsTooLarge : Propose(id, request, data, EntryType.Normal, cancellation, term);
     }
 
     public ValueTask ReadBarrierAsync(CancellationToken cancellation)
@@ -118,7 +124,8 @@ public sealed partial class Member
         return Task.CompletedTask;
     }
 
-    private ValueTask<object> Propose(ulong id, InternalRaftRequest? request, byte[] data, EntryType type, CancellationToken cancellation)
+    private ValueTask<object> Propose(ulong id, InternalRaftRequest? request, byte[] data, EntryType type,
+        CancellationToken cancellation, ulong onlyInTerm = 0)
     {
         var proposal = new PendingProposal
         {
@@ -126,6 +133,7 @@ public sealed partial class Member
             Request = request,
             Data = data,
             Type = type,
+            OnlyInTerm = onlyInTerm,
             Started = _time.GetTimestamp(),
             Cancellation = cancellation,
         };

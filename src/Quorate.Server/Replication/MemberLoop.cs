@@ -182,7 +182,14 @@ internal sealed partial class MemberLoop : Worker
             {
                 _proposals.TryDequeue(out _);
                 taken++;
-                if (!next.IsFinished)
+                if (next.OnlyInTerm != 0 && (!leads || _node.Term != next.OnlyInTerm))
+                {
+                    if (_table.Remove(next) && next.TryFinish(null, EtcdErrors.LeaderChanged))
+                    {
+                        _finished.Add(next);
+                    }
+                }
+                else if (!next.IsFinished)
                 {
                     next.WasProposed = true;
                     bytes += next.Data.Length;

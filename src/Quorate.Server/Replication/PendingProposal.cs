@@ -16,6 +16,9 @@ internal sealed class PendingProposal : Pending
 
     public EntryType Type { get; init; }
 
+    /// <summary>The term in which this member must lead, or it is not proposed; 0 for any, and by whomever.</summary>
+    public ulong OnlyInTerm { get; init; }
+
     /// <summary>The core took it: its outcome is unknown until it is applied.</summary>
     public bool WasProposed { get; set; }
 }
