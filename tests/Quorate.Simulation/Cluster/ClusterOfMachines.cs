@@ -1,3 +1,4 @@
+using Quorate.Server.Membership;
 using Quorate.Simulation.Clients;
 using Quorate.Simulation.Histories;
 using Quorate.Simulation.Network;
@@ -68,6 +69,27 @@ public sealed class ClusterOfMachines
         var machine = new Machine(this, _machines.Count, rate, Random.Next());
         _machines.Add(machine);
         return machine;
+    }
+
+    /// <summary>
+    /// Starts machines that are members without having been started: whoever added them was not told that it worked. Goes on by itself.
+    /// </summary>
+    public void StartForgotten()
+    {
+        foreach (Machine machine in _machines.Where(machine => !machine.IsKnown))
+        {
+            ClusterView? cluster = _machines.Where(other => other.IsServing).Select(other => other.Member!.Cluster)
+                .FirstOrDefault(view => view.Sorted.Any(member => member.PeerUrls.Contains(machine.Url)));
+            if (cluster is not null)
+            {
+                machine.Join(cluster, cluster.Sorted.First(member => member.PeerUrls.Contains(machine.Url)).Id);
+            }
+        }
+
+        if (!HasEnded)
+        {
+            Scheduler.After(TimeSpan.FromSeconds(1), StartForgotten);
+        }
     }
 
     public bool IsCompacted(long revision) => revision < Compacted;

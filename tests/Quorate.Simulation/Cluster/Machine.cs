@@ -63,6 +63,9 @@ public sealed class Machine
 
     public bool IsUp { get; private set; }
 
+    /// <summary>It was told which cluster it belongs to.</summary>
+    public bool IsKnown => _initialCluster.Count > 0;
+
     /// <summary>Its member was removed from the cluster: it does not come back.</summary>
     public bool IsGone { get; private set; }
 
@@ -86,6 +89,11 @@ public sealed class Machine
     /// <summary>Starts as a member that was added.</summary>
     internal void Join(ClusterView cluster, ulong id)
     {
+        if (IsKnown)
+        {
+            return;
+        }
+
         _initialCluster =
         [
             .. cluster.Sorted.Where(member => member.Id != id).Select(member => (member.Name, member.PeerUrls)),
@@ -204,17 +212,10 @@ public sealed class Machine
         }
         catch (BootstrapException error) when (_joins && Id is null)
         {
-            // Nobody could be asked who is in the cluster: it is tried again.
+            // Nobody could be asked who is in the cluster, or it is another one by now: it is told anew.
             _cluster.Trace.Write(Number, $"cannot join: {error.Message}");
             End();
-            int ended = Incarnation;
-            _cluster.Scheduler.After(TimeSpan.FromSeconds(2), () =>
-            {
-                if (ended == Incarnation)
-                {
-                    StartIfDown();
-                }
-            });
+            _initialCluster = [];
         }
     }
 

@@ -40,6 +40,7 @@ public sealed class SimulatedRun
             StartCluster();
             StartClients();
             _cluster.Begin(_nemesis.RunAsync);
+            _cluster.StartForgotten();
             _cluster.Run(_cluster.Settings.Duration);
             Heal();
             CheckLiveness();
@@ -124,7 +125,7 @@ public sealed class SimulatedRun
         bool rests = _cluster.RunUntil(() =>
         {
             Machine[] members = Members();
-            return members.Length > 0 && members.All(machine => machine.IsServing)
+            return members.Length > 0 && members.Length == members[0].Member?.Cluster.Members.Count && members.All(machine => machine.IsServing)
                 && members.Select(machine => machine.Member!.AppliedIndex).Distinct().Count() == 1
                 && members.Count(machine => machine.Member!.IsLeader) == 1;
         }, TimeSpan.FromSeconds(120));
