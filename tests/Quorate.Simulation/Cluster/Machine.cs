@@ -386,6 +386,7 @@ public sealed class Machine
             _cluster.Trace.Write(Number, $"crash in a write, losing {_lossAtWrite}");
             End();
             _disk.Crash(_lossAtWrite);
+            _cluster.Scheduler.After(TimeSpan.FromMilliseconds(_random.Next(10, 5000)), StartIfDown);
         }
     }
 

@@ -61,7 +61,6 @@ internal sealed class Nemesis(ClusterOfMachines cluster, Random random)
                 return true;
             case FaultKind.PowerLossAtWrite:
                 machine.CrashAfter(random.Next(60), (CrashLoss)random.Next(4));
-                RestartLater(machine);
                 return true;
             case FaultKind.PowerLossOfAll:
                 foreach (Machine each in up)
@@ -100,7 +99,7 @@ internal sealed class Nemesis(ClusterOfMachines cluster, Random random)
                 Try(cancellation => CompactAsync(member, cancellation));
                 return true;
             case FaultKind.Defragment:
-                Try(member.DefragmentAsync);
+                machine.Do(() => _ = member.DefragmentAsync(CancellationToken.None));
                 return true;
             case FaultKind.AddMember when !_isChanging && member.Cluster.Members.Count < 7:
                 Change(cancellation => AddAsync(member, cancellation));
