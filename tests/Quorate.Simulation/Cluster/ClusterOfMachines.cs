@@ -78,8 +78,8 @@ public sealed class ClusterOfMachines
     {
         foreach (Machine machine in _machines.Where(machine => !machine.IsKnown))
         {
-            ClusterView? cluster = _machines.Where(other => other.IsServing).Select(other => other.Member!.Cluster)
-                .FirstOrDefault(view => view.Sorted.Any(member => member.PeerUrls.Contains(machine.Url)));
+            ClusterView? cluster = _machines.Where(other => other is { IsUp: true, Member: not null })
+                .Select(other => other.Member!.Cluster).FirstOrDefault(view => view.Sorted.Any(member => member.PeerUrls.Contains(machine.Url)));
             if (cluster is not null)
             {
                 machine.Join(cluster, cluster.Sorted.First(member => member.PeerUrls.Contains(machine.Url)).Id);
