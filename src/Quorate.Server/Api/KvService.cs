@@ -5,6 +5,7 @@ using Quorate.Mvcc;
 using Quorate.Mvcc.Leasing;
 using Quorate.Protocol;
 using Quorate.Server.Operations;
+using Quorate.Server.Replication;
 
 namespace Quorate.Server.Api;
 
@@ -91,7 +92,7 @@ internal sealed class KvService(ServiceContext services) : KV.KVBase
         try
         {
             services.CheckCall(context);
-            services.CheckQuota(RequestValidation.CostOf(request));
+            services.CheckQuota(Quota.CostOf(request));
             RequestValidation.Check(request);
             AuthInfo? caller = await services.CallerAsync(context).ConfigureAwait(false);
             PutResponse response = await services.ProposeAsync<PutResponse>(new InternalRaftRequest { Put = request }, caller, context.CancellationToken)
@@ -129,7 +130,7 @@ internal sealed class KvService(ServiceContext services) : KV.KVBase
         try
         {
             services.CheckCall(context);
-            services.CheckQuota(RequestValidation.CostOf(request));
+            services.CheckQuota(Quota.CostOf(request));
             RequestValidation.Check(request, services.Options.MaxTxnOperations);
             AuthInfo? caller = await services.CallerAsync(context).ConfigureAwait(false);
             TxnResponse response;

@@ -1,4 +1,5 @@
 using Google.Protobuf;
+using Google.Protobuf.Collections;
 using Quorate.Protocol;
 
 namespace Quorate.Server.Api;
@@ -48,27 +49,27 @@ internal static class RequestValidation
     public static void Check(TxnRequest request, int maxOperations)
     {
         CheckForm(request, maxOperations);
-        CheckDuplicates(request.Success, out _, out _);
-        CheckDuplicates(request.Failure, out _, out _);
+        CheckDuplicates(request.Success);
+        CheckDuplicates(request.Failure);
     }
 
-    /// <summary>Bytes that a request may add to the database (spec 02 §9); 0 for one that needs no space.</summary>
-    public static long CostOf(TxnRequest request) => Math.Max(CostOf(request.Success), CostOf(request.Failure));
+    /// <summary>All it does is read; it need not go through the log.</summary>
+    public static bool IsReadOnly(TxnRequest request) => OnlyReads(request.Success, isSerializable: false) && OnlyReads(request.Failure, isSerializable: false);
 
-    public static long CostOf(PutRequest request) => 256 + request.Key.Length + request.Value.Length;
+    public static bool IsSerializable(TxnRequest request) => OnlyReads(request.Success, isSerializable: true) && OnlyReads(request.Failure, isSerializable: true);
 
-    public static bool IsReadOnly(TxnRequest request) =>
-        request.Success.Concat(request.Failure).All(operation => operation.RequestCase == RequestOp.RequestOneofCase.RequestRange);
-
-    public static bool IsSerializable(TxnRequest request) =>
-        request.Success.Concat(request.Failure).All(operation => operation.RequestRange?.Serializable == true);
-
-    private static long CostOf(IEnumerable<RequestOp> operations) => operations.Sum(operation => operation.RequestCase switch
+    private static bool OnlyReads(RepeatedField<RequestOp> branch, bool isSerializable)
     {
-        RequestOp.RequestOneofCase.RequestPut => CostOf(operation.RequestPut),
-        RequestOp.RequestOneofCase.RequestTxn => CostOf(operation.RequestTxn),
-        _ => 0,
-    });
+        foreach (RequestOp operation in branch)
+        {
+            if (operation.RequestRange is not { } range || (isSerializable && !range.Serializable))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
 
     private static void CheckForm(TxnRequest request, int maxOperations)
     {
@@ -86,7 +87,13 @@ internal static class RequestValidation
             }
         }
 
-        foreach (RequestOp operation in request.Success.Concat(request.Failure))
+        CheckForm(request.Success, maxOperations, operations);
+        CheckForm(request.Failure, maxOperations, operations);
+    }
+
+    private static void CheckForm(RepeatedField<RequestOp> branch, int maxOperations, int operations)
+    {
+        foreach (RequestOp operation in branch)
         {
             switch (operation.RequestCase)
             {
@@ -108,8 +115,24 @@ internal static class RequestValidation
         }
     }
 
+    private static void CheckDuplicates(RepeatedField<RequestOp> branch)
+    {
+        int puts = 0, others = 0;
+        foreach (RequestOp operation in branch)
+        {
+            puts += operation.RequestCase == RequestOp.RequestOneofCase.RequestPut ? 1 : 0;
+            others += operation.RequestCase is RequestOp.RequestOneofCase.RequestTxn or RequestOp.RequestOneofCase.RequestDeleteRange ? 1 : 0;
+        }
+
+        // Most transactions write one key, and need no sets for that.
+        if (others > 0 || puts > 1)
+        {
+            CheckDuplicates(branch, out _, out _);
+        }
+    }
+
     /// <summary>The rule on one branch, whose order of steps shows in what is allowed (spec 02 §5.3).</summary>
-    private static void CheckDuplicates(IEnumerable<RequestOp> branch, out HashSet<ByteString> puts, out List<(ByteString Start, ByteString End)> deletes)
+    private static void CheckDuplicates(RepeatedField<RequestOp> branch, out HashSet<ByteString> puts, out List<(ByteString Start, ByteString End)> deletes)
     {
         puts = [];
         deletes = [];

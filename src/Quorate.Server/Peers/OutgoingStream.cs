@@ -7,7 +7,7 @@ namespace Quorate.Server.Peers;
 /// <summary>
 /// A stream that a peer has dialled, on which it gets our messages. What does not fit into the queue is not taken.
 /// </summary>
-internal sealed class OutgoingStream(bool isAppendStream) : IDisposable
+internal sealed class OutgoingStream(bool isAppendStream, Operations.Metrics.Counter sentBytes) : IDisposable
 {
     private const int QueueLength = 4096;
     private const int MaxUnflushed = 256 * 1024;
@@ -56,6 +56,7 @@ internal sealed class OutgoingStream(bool isAppendStream) : IDisposable
                     }
                 }
 
+                sentBytes.Add(writer.UnflushedBytes);
                 FlushResult flushed = await writer.FlushAsync(ended.Token).ConfigureAwait(false);
                 if (flushed.IsCompleted)
                 {

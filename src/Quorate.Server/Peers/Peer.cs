@@ -16,12 +16,14 @@ internal sealed class Peer : IAsyncDisposable
 
     private static readonly TimeSpan s_redialInterval = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan s_readTimeout = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan s_probeInterval = TimeSpan.FromSeconds(4), s_tellInterval = TimeSpan.FromSeconds(30);
 
     private readonly PeerTransport _transport;
     private readonly CancellationTokenSource _stopped = new();
     private readonly Channel<Message> _pipeline = Channel.CreateBounded<Message>(PipelineQueue);
     private readonly List<Task> _tasks = [];
     private readonly Lock _lock = new();
+    private readonly PeerCounters _counters;
     private IReadOnlyList<string> _urls;
     private int _url;
     private OutgoingStream? _appends;
@@ -35,6 +37,7 @@ internal sealed class Peer : IAsyncDisposable
         _urls = urls;
         Id = id;
         IsRemote = isRemote;
+        _counters = new PeerCounters(transport.Metrics, transport.Identity.Id, id);
         for (int worker = 0; worker < PipelineWorkers; worker++)
         {
             _tasks.Add(Task.Run(PostAllAsync));
@@ -44,6 +47,7 @@ internal sealed class Peer : IAsyncDisposable
         {
             _tasks.Add(Task.Run(() => DialAsync("msgapp", isAppendStream: true)));
             _tasks.Add(Task.Run(() => DialAsync("message", isAppendStream: false)));
+            _tasks.Add(Task.Run(ProbeAsync));
         }
     }
 
@@ -62,13 +66,22 @@ internal sealed class Peer : IAsyncDisposable
 
     public DateTimeOffset? ActiveSince => Interlocked.Read(ref _activeSince) is > 0 and long ticks ? new DateTimeOffset(ticks, TimeSpan.Zero) : null;
 
-    public void SetActive() => Interlocked.CompareExchange(ref _activeSince, _transport.Time.GetUtcNow().UtcTicks, 0);
+    public void SetActive()
+    {
+        if (Interlocked.CompareExchange(ref _activeSince, _transport.Time.GetUtcNow().UtcTicks, 0) == 0)
+        {
+            _counters.CountConnection();
+        }
+    }
 
     /// <summary>The peer failed: the next of its URLs is tried.</summary>
     public void SetInactive()
     {
         Interlocked.Increment(ref _url);
-        Interlocked.Exchange(ref _activeSince, 0);
+        if (Interlocked.Exchange(ref _activeSince, 0) != 0)
+        {
+            _counters.CountDisconnection();
+        }
     }
 
     /// <summary>False if the message was dropped.</summary>
@@ -76,13 +89,19 @@ internal sealed class Peer : IAsyncDisposable
     {
         OutgoingStream? messages = Volatile.Read(ref _messages), appends = Volatile.Read(ref _appends);
         OutgoingStream? stream = message.Type == MessageType.App ? appends ?? messages : messages;
-        return (stream is not null && stream.TrySend(message)) || _pipeline.Writer.TryWrite(message);
+        if ((stream is not null && stream.TrySend(message)) || _pipeline.Writer.TryWrite(message))
+        {
+            return true;
+        }
+
+        _counters.SendFailures.Add();
+        return false;
     }
 
     /// <summary>Takes a stream that the peer has dialled in the place of an older one.</summary>
     public OutgoingStream Attach(bool isAppendStream)
     {
-        var stream = new OutgoingStream(isAppendStream);
+        var stream = new OutgoingStream(isAppendStream, _counters.SentBytes);
         SetActive();
         lock (_lock)
         {
@@ -140,7 +159,8 @@ internal sealed class Peer : IAsyncDisposable
         try
         {
             using HttpRequestMessage request = _transport.Request(HttpMethod.Post, $"{Url}/raft");
-            request.Content = new ByteArrayContent(RaftWire.Encode(message));
+            byte[] body = RaftWire.Encode(message);
+            request.Content = new ByteArrayContent(body);
             request.Content.Headers.ContentType = new("application/protobuf");
             using var timeout = CancellationTokenSource.CreateLinkedTokenSource(_stopped.Token);
             timeout.CancelAfter(s_readTimeout);
@@ -148,6 +168,7 @@ internal sealed class Peer : IAsyncDisposable
             switch (response.StatusCode)
             {
                 case HttpStatusCode.NoContent:
+                    _counters.SentBytes.Add(body.Length);
                     SetActive();
                     return;
                 case HttpStatusCode.Forbidden:
@@ -160,8 +181,47 @@ internal sealed class Peer : IAsyncDisposable
             _stopped.Token.ThrowIfCancellationRequested();
         }
 
+        _counters.SendFailures.Add();
         SetInactive();
         _transport.Handler.ReportUnreachable(Id);
+    }
+
+    /// <summary>Takes the time of a way to the peer and back, now and then, and tells it smoothed.</summary>
+    private async Task ProbeAsync()
+    {
+        const double Weight = 0.125;
+        TimeSpan smoothed = TimeSpan.Zero, untold = s_tellInterval - s_probeInterval;
+        using var timer = new PeriodicTimer(s_probeInterval, _transport.Time);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(_stopped.Token).ConfigureAwait(false))
+            {
+                untold += s_probeInterval;
+                try
+                {
+                    long start = _transport.Time.GetTimestamp();
+                    using var timeout = CancellationTokenSource.CreateLinkedTokenSource(_stopped.Token);
+                    timeout.CancelAfter(s_readTimeout);
+                    using HttpResponseMessage response = await _transport.Client.GetAsync($"{Url}/raft/probing", timeout.Token).ConfigureAwait(false);
+                    TimeSpan took = _transport.Time.GetElapsedTime(start);
+                    smoothed = smoothed == TimeSpan.Zero ? took : smoothed + (Weight * (took - smoothed));
+                }
+                catch (Exception error) when (PeerTransport.IsFailure(error))
+                {
+                    continue;
+                }
+
+                if (untold >= s_tellInterval)
+                {
+                    _counters.RoundTrips.Observe(smoothed);
+                    untold = TimeSpan.Zero;
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The peer was removed, or the member stops.
+        }
     }
 
     private async Task DialAsync(string name, bool isAppendStream)
@@ -231,6 +291,7 @@ internal sealed class Peer : IAsyncDisposable
                 }
             }
 
+            _counters.ReceivedBytes.Add(read.Buffer.Length - bytes.Length);
             reader.AdvanceTo(bytes.Start, bytes.End);
             SetActive();
             if (read.IsCompleted)

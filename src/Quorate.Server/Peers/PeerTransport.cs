@@ -49,6 +49,13 @@ public sealed class PeerTransport : IPeerTransport
 
     internal TimeProvider Time { get; }
 
+    /// <summary>The member's, from <see cref="Start"/> on.</summary>
+    internal Operations.MemberMetrics Metrics
+    {
+        get => field ??= new Operations.MemberMetrics();
+        private set;
+    }
+
     internal IPeerHandler Handler => _handler ?? throw new InvalidOperationException("the transport is not started");
 
     public void Start(IPeerHandler handler)
@@ -56,6 +63,7 @@ public sealed class PeerTransport : IPeerTransport
         _handler = handler;
         if (handler is IMember member)
         {
+            Metrics = member.Options.Metrics;
             Identity = new PeerIdentity(member.Id, member.ClusterId, member.AdvertisedVersion, member.Options.PeerUrls);
         }
     }
@@ -324,6 +332,8 @@ public sealed class PeerTransport : IPeerTransport
     private async Task SendSnapshotAsync(Message message, BoltReadTransaction database)
     {
         bool failed = true;
+        long start = Time.GetTimestamp();
+        Metrics.SnapshotsInFlight(message.To).Add(1);
         Peer? peer = Find(message.To);
         try
         {
@@ -355,6 +365,9 @@ public sealed class PeerTransport : IPeerTransport
             peer!.SetActive();
         }
 
+        Metrics.SnapshotsInFlight(message.To).Add(-1);
+        (failed ? Metrics.SnapshotSendFailures(message.To) : Metrics.SnapshotsSent(message.To)).Add();
+        Metrics.SnapshotSendTimes(message.To).Observe(Time.GetElapsedTime(start));
         Handler.ReportSnapshot(message.To, failed);
     }
 

@@ -1,3 +1,4 @@
+using Google.Protobuf.Collections;
 using Quorate.Protocol;
 
 namespace Quorate.Server.Replication;
@@ -20,7 +21,7 @@ public static class Quota
 
     public static long CostOf(TxnRequest txn) => Math.Max(CostOf(txn.Success), CostOf(txn.Failure));
 
-    private static long CostOf(IEnumerable<RequestOp> operations)
+    private static long CostOf(RepeatedField<RequestOp> operations)
     {
         long cost = 0;
         foreach (RequestOp operation in operations)
