@@ -33,12 +33,14 @@ public sealed partial class EtcdServer : IAsyncDisposable
     private readonly EtcdApi _api;
     private readonly List<WebApplication> _applications = [];
     private readonly Member _member;
+    private readonly EtcdOptions _options;
     private Upkeep? _upkeep;
     private int _isStopped;
 
-    private EtcdServer(Member member, ApiOptions api)
+    private EtcdServer(Member member, ApiOptions api, EtcdOptions options)
     {
         _member = member;
+        _options = options;
         _api = new EtcdApi(new ServiceContext(member, api), member.Options.Metrics);
     }
 
@@ -65,7 +67,7 @@ public sealed partial class EtcdServer : IAsyncDisposable
 
         var transport = new PeerTransport(PeerHandler(peerTls, options), TimeProvider.System);
         Member member = await Replication.Member.StartAsync(ToMemberOptions(options, log), transport, cancellation).ConfigureAwait(false);
-        var server = new EtcdServer(member, ToApiOptions(options));
+        var server = new EtcdServer(member, ToApiOptions(options), options);
         try
         {
             member.Options.Metrics.Attach(member);
@@ -139,6 +141,14 @@ public sealed partial class EtcdServer : IAsyncDisposable
         }
     }
 
+    /// <summary>Streams of a connection, and how a silent one is noticed (spec 03 §9); 0 is never.</summary>
+    private void ApplyLimits(Http2Limits limits)
+    {
+        limits.MaxStreamsPerConnection = (int)Math.Min(_options.Integer("max-concurrent-streams"), int.MaxValue);
+        limits.KeepAlivePingDelay = _options.Duration("grpc-keepalive-interval", TimeSpan.MaxValue);
+        limits.KeepAlivePingTimeout = _options.Duration("grpc-keepalive-timeout", TimeSpan.MaxValue);
+    }
+
     private async Task ListenAsync(IReadOnlyList<EtcdUrl> urls, TlsFiles tls, string kind, Action<WebApplication> map)
     {
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = [], ApplicationName = "etcd" });
@@ -156,7 +166,7 @@ public sealed partial class EtcdServer : IAsyncDisposable
             kestrel.Limits.MaxRequestBodySize = null;
             kestrel.Limits.MinRequestBodyDataRate = null;
             kestrel.Limits.MinResponseDataRate = null;
-            kestrel.Limits.Http2.MaxStreamsPerConnection = int.MaxValue;
+            ApplyLimits(kestrel.Limits.Http2);
             kestrel.Limits.Http2.InitialConnectionWindowSize = 4 * 1024 * 1024;
             kestrel.Limits.Http2.InitialStreamWindowSize = 1024 * 1024;
             foreach (EtcdUrl url in urls)

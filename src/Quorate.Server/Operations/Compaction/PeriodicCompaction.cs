@@ -46,7 +46,7 @@ public sealed class PeriodicCompaction(ICompactionTarget target, TimeSpan period
             return;
         }
 
-        (string, object?)[] fields = [("revision", revision), ("compact-period", period.ToString())];
+        (string, object?)[] fields = [("revision", revision), ("compact-period", GoDuration.Format(period))];
         target.Log("info", "starting auto periodic compaction", fields);
         long start = time.GetTimestamp();
         try
@@ -59,7 +59,7 @@ public sealed class PeriodicCompaction(ICompactionTarget target, TimeSpan period
         }
         catch (EtcdException error)
         {
-            target.Log("warn", "failed auto periodic compaction", [.. fields, ("retry-interval", Interval.ToString()), ("error", error.Message)]);
+            target.Log("warn", "failed auto periodic compaction", [.. fields, ("retry-interval", GoDuration.Format(Interval)), ("error", error.Message)]);
             return;
         }
 
