@@ -81,11 +81,18 @@ internal sealed class LogWriter(WriteAheadLog log, SnapshotFiles snapshots, IPee
             {
                 if (append.Snapshot is { } snapshot)
                 {
+                    // The commit index goes before entries that follow the snapshot: without it a restart would take an older one, from
+                    // which there is a gap to them.
                     snapshots.Save(snapshot);
                     Save(snapshot.Metadata);
+                    log.Append(append.HardState, []);
+                    log.Append(null, append.Entries);
+                }
+                else
+                {
+                    log.Append(append.HardState, append.Entries);
                 }
 
-                log.Append(append.HardState, append.Entries);
                 mustSync |= append.MustSync;
                 _appends.Add(append);
             }
