@@ -90,7 +90,7 @@ internal sealed partial class Bootstrap(MemberOptions options, IPeerTransport tr
         WriteAheadLog? wal = null;
         try
         {
-            WalSnapshot start = WriteAheadLog.Snapshots(_files, options.LogDirectory)[^1];
+            WalSnapshot start = WriteAheadLog.Snapshots(_files, options.LogDirectory).MaxBy(snapshot => snapshot.Index);
             TakeReceivedDatabase(snapshots, backend, start.Index);
             (wal, WalContents contents) = WriteAheadLog.Open(_files, options.LogDirectory, start, options.UnsafeNoSync);
             return Restart(snapshots, backend, wal, start, contents);

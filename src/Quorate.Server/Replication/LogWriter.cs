@@ -20,6 +20,11 @@ internal sealed class LogWriter(WriteAheadLog log, SnapshotFiles snapshots, IPee
     private ulong _saved;
     private ulong _recorded;
 
+    /// <summary>
+    /// The last snapshot in the log. An own one that was taken before a later one was received comes too late: behind it the log has a gap.
+    /// </summary>
+    private ulong _newest;
+
     public required Func<MemberLoop> Loop { get; init; }
 
     /// <summary>Told of how long each sync took.</summary>
@@ -99,8 +104,11 @@ internal sealed class LogWriter(WriteAheadLog log, SnapshotFiles snapshots, IPee
             else
             {
                 var own = (SnapshotMetadata)next;
-                Save(own);
-                _recorded = Math.Max(_recorded, own.Index);
+                if (own.Index > _newest)
+                {
+                    Save(own);
+                    _recorded = Math.Max(_recorded, own.Index);
+                }
             }
         }
 
@@ -165,5 +173,6 @@ internal sealed class LogWriter(WriteAheadLog log, SnapshotFiles snapshots, IPee
     {
         log.SaveSnapshot(new WalSnapshot(snapshot.Index, snapshot.Term, snapshot.ConfState));
         _saved = Math.Max(_saved, snapshot.Index);
+        _newest = Math.Max(_newest, snapshot.Index);
     }
 }
