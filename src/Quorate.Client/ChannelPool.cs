@@ -10,6 +10,8 @@ namespace Quorate.Client;
 /// </summary>
 internal sealed class ChannelPool : IDisposable
 {
+    private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(50);
+
     private readonly EtcdClientOptions _options;
     private readonly List<GrpcChannel> _channels = [];
     private int _current;
@@ -42,9 +44,14 @@ internal sealed class ChannelPool : IDisposable
             {
                 return await call(Current).ConfigureAwait(false);
             }
-            catch (RpcException error) when (attempt < 2 * _channels.Count && !cancellation.IsCancellationRequested && MayRepeat(error, isRead))
+            catch (RpcException error) when (!cancellation.IsCancellationRequested && MayRepeat(error, isRead, attempt))
             {
                 Next();
+            }
+
+            if (attempt >= _channels.Count)
+            {
+                await Task.Delay(s_pause, cancellation).ConfigureAwait(false);
             }
         }
     }
@@ -63,8 +70,13 @@ internal sealed class ChannelPool : IDisposable
     /// A call that found no connection never reached a member, so any may be made again. One whose connection was lost may have had its
     /// effect: only a read is made again; and so is one that a member refused for want of a leader.
     /// </summary>
-    private static bool MayRepeat(RpcException error, bool isRead) => FoundNoConnection(error.Status.DebugException)
-        || (isRead && error.StatusCode == StatusCode.Unavailable);
+    private bool MayRepeat(RpcException error, bool isRead, int attempt)
+    {
+        bool foundNone = FoundNoConnection(error.Status.DebugException);
+        return attempt < 2 * _channels.Count
+            ? foundNone || (isRead && error.StatusCode == StatusCode.Unavailable)
+            : foundNone && _options.WaitsForMember;
+    }
 
     private static bool FoundNoConnection(Exception? cause) => cause switch
     {

@@ -52,10 +52,10 @@ public sealed partial class EtcdClient
     /// compacted" when the history is cut meanwhile.
     /// </summary>
     /// <param name="pageSize">Pairs in one call.</param>
-    public async IAsyncEnumerable<KeyValuePair> ReadAllAsync(KeyRange range, int pageSize = 1000,
+    /// <param name="revision">Read as it was at this revision; 0 for now.</param>
+    public async IAsyncEnumerable<KeyValuePair> ReadAllAsync(KeyRange range, int pageSize = 1000, long revision = 0,
         [EnumeratorCancellation] CancellationToken cancellation = default)
     {
-        long revision = 0;
         for (KeyRange rest = range; ;)
         {
             RangeResult page = await RangeAsync(rest, new RangeOptions { Limit = pageSize, Revision = revision }, cancellation).ConfigureAwait(false);

@@ -43,7 +43,11 @@ public sealed partial class EtcdClient
     }
 
     /// <summary>Renews a lease once; returns how long it lives now, or null if it is gone.</summary>
-    public async Task<TimeSpan?> RenewLeaseAsync(long id, CancellationToken cancellation = default)
+    public async Task<TimeSpan?> RenewLeaseAsync(long id, CancellationToken cancellation = default) =>
+        (await RenewLeaseOnceAsync(id, cancellation).ConfigureAwait(false)).TTL is > 0 and long ttl ? TimeSpan.FromSeconds(ttl) : null;
+
+    /// <summary>The same with the answer of the wire, whose time is 0 when the lease is gone.</summary>
+    public async Task<LeaseKeepAliveResponse> RenewLeaseOnceAsync(long id, CancellationToken cancellation = default)
     {
         for (int attempt = 1; ; attempt++)
         {
@@ -58,7 +62,7 @@ public sealed partial class EtcdClient
                     throw new RpcException(new Status(StatusCode.Unavailable, "the stream ended"));
                 }
 
-                return stream.ResponseStream.Current.TTL is > 0 and long ttl ? TimeSpan.FromSeconds(ttl) : null;
+                return stream.ResponseStream.Current;
             }
             catch (RpcException error) when (error.StatusCode == StatusCode.Unavailable && attempt < 2 * _channels.Count
                 && !cancellation.IsCancellationRequested)

@@ -14,6 +14,11 @@ public sealed record EtcdClientOptions
     /// <summary>Time to connect to one member.</summary>
     public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(2);
 
+    /// <summary>
+    /// When no member can be reached, try on until the time of the call is over, rather than fail when each was tried twice.
+    /// </summary>
+    public bool WaitsForMember { get; init; }
+
     /// <summary>Time between pings of an open connection.</summary>
     public TimeSpan KeepAliveTime { get; init; } = TimeSpan.FromSeconds(10);
 

@@ -55,7 +55,32 @@ public sealed class FlagSet
 
     public TimeSpan Duration(string name) => Durations.TryParse(Text(name), out TimeSpan value) ? value : default;
 
-    public IReadOnlyList<string> List(string name) => Text(name).Split(',');
+    /// <summary>The values between the commas; double quotes protect a comma.</summary>
+    public IReadOnlyList<string> List(string name)
+    {
+        var values = new List<string>();
+        var value = new System.Text.StringBuilder();
+        bool isQuoted = false;
+        foreach (char each in Text(name))
+        {
+            if (each == '"')
+            {
+                isQuoted = !isQuoted;
+            }
+            else if (each == ',' && !isQuoted)
+            {
+                values.Add(value.ToString());
+                value.Clear();
+            }
+            else
+            {
+                value.Append(each);
+            }
+        }
+
+        values.Add(value.ToString());
+        return values;
+    }
 
     /// <summary>Reads arguments; the positional ones are returned. <see cref="CommandException"/> with exit code 1 for what is no flag.</summary>
     /// <param name="dashes">How many of the positional arguments stood before a double dash; -1 if there was none.</param>
@@ -140,7 +165,8 @@ public sealed class FlagSet
     private static string? Fault(Flag flag, string value) => flag.Kind switch
     {
         Kind.Boolean => TryBoolean(value, out _) ? null : $"strconv.ParseBool: parsing {GoText.Quote(value)}: invalid syntax",
-        Kind.Integer => TryInteger(value, out _) ? null : $"strconv.ParseInt: parsing {GoText.Quote(value)}: invalid syntax",
+        Kind.Integer => TryInteger(value, out _) ? null
+            : $"strconv.ParseInt: parsing {GoText.Quote(value)}: {(value.TrimStart('+', '-').All(char.IsAsciiDigit) && value.Length > 18 ? "value out of range" : "invalid syntax")}",
         Kind.Duration => Durations.TryParse(value, out _) ? null
             : value.Length > 0 && value.All(char.IsAsciiDigit) ? $"time: missing unit in duration {GoText.Quote(value)}" : $"time: invalid duration {GoText.Quote(value)}",
         _ => null,
@@ -152,12 +178,39 @@ public sealed class FlagSet
         return value || text is "0" or "f" or "F" or "FALSE" or "false" or "False";
     }
 
+    /// <summary>Base by prefix, as Go reads them: 0x, 0o or a leading zero, 0b (spec 07 §1).</summary>
     private static bool TryInteger(string text, out long value)
     {
-        bool isHex = text.StartsWith("0x", StringComparison.OrdinalIgnoreCase);
-        return isHex
-            ? long.TryParse(text.AsSpan(2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out value)
-            : long.TryParse(text.Replace("_", "", StringComparison.Ordinal), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out value);
+        value = 0;
+        bool isNegative = text.StartsWith('-');
+        string digits = (isNegative || text.StartsWith('+') ? text[1..] : text).ToLowerInvariant();
+        (int radix, int prefix) = digits switch
+        {
+            ['0', 'x', ..] => (16, 2),
+            ['0', 'b', ..] => (2, 2),
+            ['0', 'o', ..] => (8, 2),
+            ['0', _, ..] => (8, 1),
+            _ => (10, 0),
+        };
+        digits = digits[prefix..];
+        if (digits.Length == 0 || digits.EndsWith('_') || digits.Contains("__", StringComparison.Ordinal) || (prefix == 0 && digits.StartsWith('_')))
+        {
+            return false;
+        }
+
+        UInt128 magnitude = 0;
+        foreach (char each in digits.Replace("_", "", StringComparison.Ordinal))
+        {
+            int digit = char.IsAsciiDigit(each) ? each - '0' : char.IsAsciiLetterLower(each) ? each - 'a' + 10 : radix;
+            magnitude = (magnitude * (uint)radix) + (uint)digit;
+            if (digit >= radix || magnitude > (UInt128)long.MaxValue + (isNegative ? 1u : 0u))
+            {
+                return false;
+            }
+        }
+
+        value = isNegative ? (long)-(Int128)magnitude : (long)magnitude;
+        return true;
     }
 
     /// <summary>A flag that a command knows.</summary>

@@ -6,6 +6,9 @@ namespace Quorate.CommandLine;
 /// <summary>How Go's programs print and read values.</summary>
 public static class GoText
 {
+    /// <summary>A byte that is no UTF-8 stands in a text as this and the byte.</summary>
+    private const int EscapedByte = 0xdc00;
+
     /// <summary>Go's %q of bytes: in double quotes, with escapes (spec 07 §5.3).</summary>
     public static string Quote(ReadOnlySpan<byte> bytes)
     {
@@ -52,6 +55,47 @@ public static class GoText
     }
 
     public static string Quote(string text) => Quote(Encoding.UTF8.GetBytes(text));
+
+    /// <summary>Bytes as text; those that are no UTF-8 become lone surrogates, so that <see cref="ToBytes"/> gives the same bytes again.</summary>
+    public static string FromBytes(ReadOnlySpan<byte> bytes)
+    {
+        var text = new StringBuilder();
+        while (bytes.Length > 0)
+        {
+            if (Rune.DecodeFromUtf8(bytes, out Rune rune, out int length) == System.Buffers.OperationStatus.Done)
+            {
+                text.Append(rune.ToString());
+            }
+            else
+            {
+                text.Append((char)(EscapedByte + bytes[0]));
+                length = 1;
+            }
+
+            bytes = bytes[length..];
+        }
+
+        return text.ToString();
+    }
+
+    public static byte[] ToBytes(string text)
+    {
+        var bytes = new List<byte>(text.Length);
+        for (int index = 0; index < text.Length; index++)
+        {
+            if (char.IsLowSurrogate(text[index]))
+            {
+                bytes.Add((byte)(text[index] - EscapedByte));
+                continue;
+            }
+
+            int length = char.IsHighSurrogate(text[index]) && index + 1 < text.Length ? 2 : 1;
+            bytes.AddRange(Encoding.UTF8.GetBytes(text.Substring(index, length)));
+            index += length - 1;
+        }
+
+        return [.. bytes];
+    }
 
     /// <summary>Go's form of a duration: 3.011912ms, 1.000485222s.</summary>
     public static string Duration(TimeSpan value)

@@ -13,6 +13,9 @@ internal sealed class CtlContext(CtlCommand command, FlagSet flags, IReadOnlyLis
 {
     private Printer? _printer;
 
+    /// <summary>Where values and transactions are read from: standard input, other than in tests.</summary>
+    public static Stream Input { get; set; } = Console.OpenStandardInput();
+
     public CtlCommand Command => command;
 
     public FlagSet Flags => flags;
@@ -47,6 +50,7 @@ internal sealed class CtlContext(CtlCommand command, FlagSet flags, IReadOnlyLis
         {
             Endpoints = targets,
             CallTimeout = CommandTimeout,
+            WaitsForMember = true,
             User = user,
             Password = password,
             Token = flags.Text("auth-jwt-token") is { Length: > 0 } token ? token : null,
@@ -102,20 +106,56 @@ internal sealed class CtlContext(CtlCommand command, FlagSet flags, IReadOnlyLis
         return (user, Passwords.Ask("Password: "));
     }
 
+    /// <summary>A client of another cluster, whose flags begin with "dest-".</summary>
+    public async Task<EtcdClient> ConnectToDestinationAsync(string endpoint)
+    {
+        string user = flags.Text("dest-user"), password = flags.Text("dest-password");
+        if (user.Length > 0 && password.Length == 0)
+        {
+            string[] parts = user.Split(':', 2);
+            (user, password) = parts.Length == 2 ? (parts[0], parts[1]) : (user, Passwords.Ask("Destination Password: "));
+        }
+
+        var client = new EtcdClient(new EtcdClientOptions
+        {
+            Endpoints = [endpoint],
+            CallTimeout = null,
+            WaitsForMember = true,
+            User = user.Length > 0 ? user : null,
+            Password = password,
+            Tls = Tls("dest-", !flags.Boolean("dest-insecure-transport"), skips: false, [endpoint]),
+        });
+        try
+        {
+            await client.AuthenticateAsync().ConfigureAwait(false);
+            return client;
+        }
+        catch (EtcdException error)
+        {
+            await client.DisposeAsync().ConfigureAwait(false);
+            throw new CommandException(ExitCodes.BadConnection, CtlProgram.TextOf(error));
+        }
+    }
+
     private SslClientAuthenticationOptions? Tls()
     {
-        string cert = flags.Text("cert"), key = flags.Text("key"), authority = flags.Text("cacert");
+        bool skips = flags.Boolean("insecure-skip-tls-verify");
+        return Tls("", skips || !flags.Boolean("insecure-transport"), skips, Endpoints);
+    }
+
+    private SslClientAuthenticationOptions? Tls(string prefix, bool isAsked, bool skips, IReadOnlyList<string> endpoints)
+    {
+        string cert = flags.Text(prefix + "cert"), key = flags.Text(prefix + "key"), authority = flags.Text(prefix + "cacert");
         foreach ((string name, string value) in ((string, string)[])[("cert", cert), ("key", key), ("cacert", authority)])
         {
-            if (flags.IsSet(name) && value.Length == 0)
+            if (flags.IsSet(prefix + name) && value.Length == 0)
             {
-                throw CommandException.BadArguments($"empty string is passed to --{name} option");
+                throw CommandException.BadArguments($"empty string is passed to --{prefix}{name} option");
             }
         }
 
-        bool skips = flags.Boolean("insecure-skip-tls-verify");
-        bool isWanted = cert.Length + key.Length + authority.Length > 0 || skips || !flags.Boolean("insecure-transport")
-            || Endpoints.Any(endpoint => endpoint.Trim().StartsWith("https://", StringComparison.Ordinal));
+        bool isWanted = cert.Length + key.Length + authority.Length > 0 || isAsked
+            || endpoints.Any(endpoint => endpoint.Trim().StartsWith("https://", StringComparison.Ordinal));
         if (!isWanted)
         {
             return null;
@@ -143,11 +183,11 @@ internal sealed class CtlContext(CtlCommand command, FlagSet flags, IReadOnlyLis
             trusted.ImportFromPemFile(authority);
         }
 
-        options.RemoteCertificateValidationCallback = (_, certificate, _, errors) => skips || Accepts(certificate, trusted, errors);
+        options.RemoteCertificateValidationCallback = (_, certificate, chain, errors) => skips || Accepts(certificate, chain, trusted, errors);
         return options;
     }
 
-    private static bool Accepts(X509Certificate? certificate, X509Certificate2Collection trusted, SslPolicyErrors errors)
+    private static bool Accepts(X509Certificate? certificate, X509Chain? sent, X509Certificate2Collection trusted, SslPolicyErrors errors)
     {
         if (trusted.Count == 0 || certificate is not X509Certificate2 shown)
         {
@@ -162,6 +202,7 @@ internal sealed class CtlContext(CtlCommand command, FlagSet flags, IReadOnlyLis
         using var chain = new X509Chain();
         chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
         chain.ChainPolicy.CustomTrustStore.AddRange(trusted);
+        chain.ChainPolicy.ExtraStore.AddRange(sent?.ChainPolicy.ExtraStore ?? []);
         chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
         return chain.Build(shown);
     }

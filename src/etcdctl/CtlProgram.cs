@@ -14,13 +14,21 @@ internal static class CtlProgram
     private static readonly IReadOnlyList<CtlCommand> s_commands =
     [
         .. KeyCommands.All, .. TxnCommand.All, .. WatchCommand.All, .. LeaseCommands.All, .. MemberCommands.All, .. EndpointCommands.All,
-        .. MaintenanceCommands.All, .. AuthCommands.All, .. LockCommands.All,
+        .. MaintenanceCommands.All, .. AuthCommands.All, .. LockCommands.All, .. MirrorCommand.All, .. CheckCommands.All, .. CompletionCommand.All,
         new("version", "", "Prints the version of etcdctl", "etcdctl version", _ => { }, _ =>
         {
             Console.Out.Write($"etcdctl version: {Version}\nAPI version: 3.7\n");
             return Task.FromResult(ExitCodes.Success);
         }),
+        new("options", "", "Prints the global options", "etcdctl options", _ => { }, _ =>
+        {
+            Console.Out.Write("The following options can be passed to any command:\n\n" + Lines(GlobalFlags().All));
+            return Task.FromResult(ExitCodes.Success);
+        }),
     ];
+
+    /// <summary>The words of all commands.</summary>
+    public static IEnumerable<string> Paths => s_commands.Select(command => command.Path).Order(StringComparer.Ordinal);
 
     public static async Task<int> RunAsync(string[] arguments, IReadOnlyDictionary<string, string> environment)
     {
@@ -98,14 +106,25 @@ internal static class CtlProgram
 
         FlagSet flags = GlobalFlags();
         command.Flags(flags);
-        IReadOnlyList<string> positional = flags.Parse(rest, out int dashes);
+        IReadOnlyList<string> positional;
+        int dashes;
+        try
+        {
+            positional = flags.Parse(rest, out dashes);
+        }
+        catch (CommandException error)
+        {
+            await Console.Error.WriteLineAsync($"Error: {error.Message}\n{HelpOf(command, flags)}").ConfigureAwait(false);
+            return error.ExitCode;
+        }
+
         if (flags.Boolean("help"))
         {
             Console.Out.Write(HelpOf(command, flags));
             return ExitCodes.Success;
         }
 
-        if (command.Path != "version" && !ReadEnvironment(flags, environment, command))
+        if (command.Path is not ("version" or "options" or "completion") && !ReadEnvironment(flags, environment, command))
         {
             return ExitCodes.Error;
         }
@@ -152,7 +171,7 @@ internal static class CtlProgram
             {
                 return path.Count > 0
                     ? (null, rest, path)
-                    : throw new CommandException(ExitCodes.Error, $"unknown command \"{argument}\" for \"etcdctl\"\nRun 'etcdctl --help' for usage.");
+                    : throw new CommandException(ExitCodes.Error, $"unknown command \"{argument}\" for \"etcdctl\"{Suggestions(argument)}\nRun 'etcdctl --help' for usage.");
             }
 
             path.Add(matching[0]);
@@ -238,13 +257,48 @@ internal static class CtlProgram
         foreach (bool isGlobal in (bool[])[false, true])
         {
             text.Append(isGlobal ? "\nGlobal flags:\n" : "");
-            foreach (FlagSet.Flag flag in flags.All.Where(flag => globals.Contains(flag.Name) == isGlobal).OrderBy(flag => flag.Name, StringComparer.Ordinal))
-            {
-                string name = (flag.ShortName == '\0' ? "    " : $"-{flag.ShortName}, ") + "--" + flag.Name;
-                text.Append($"  {name,-34}{flag.Description}{(flag.Default is "" or "false" or "0" ? "" : $" (default {flag.Default})")}\n");
-            }
+            text.Append(Lines(flags.All.Where(flag => globals.Contains(flag.Name) == isGlobal)));
         }
 
         return text.ToString();
+    }
+
+    private static string Lines(IEnumerable<FlagSet.Flag> flags)
+    {
+        var text = new StringBuilder();
+        foreach (FlagSet.Flag flag in flags.OrderBy(flag => flag.Name, StringComparer.Ordinal))
+        {
+            string name = (flag.ShortName == '\0' ? "    " : $"-{flag.ShortName}, ") + "--" + flag.Name;
+            text.Append($"  {name,-34}{flag.Description}{(flag.Default is "" or "false" or "0" ? "" : $" (default {flag.Default})")}\n");
+        }
+
+        return text.ToString();
+    }
+
+    /// <summary>Commands whose names are like a word that is none.</summary>
+    private static string Suggestions(string word)
+    {
+        string[] alike = [.. s_commands.Select(command => command.Words[0]).Distinct().Order(StringComparer.Ordinal)
+            .Where(name => Distance(word, name) <= 2 || name.StartsWith(word, StringComparison.OrdinalIgnoreCase))];
+        return alike.Length == 0 ? "" : "\n\nDid you mean this?\n" + string.Concat(alike.Select(name => $"\t{name}\n"));
+    }
+
+    /// <summary>How many letters must be added, taken away or changed (Levenshtein).</summary>
+    private static int Distance(string from, string to)
+    {
+        int[] row = [.. Enumerable.Range(0, to.Length + 1)];
+        for (int i = 1; i <= from.Length; i++)
+        {
+            int diagonal = row[0];
+            row[0] = i;
+            for (int j = 1; j <= to.Length; j++)
+            {
+                int kept = diagonal + (char.ToLowerInvariant(from[i - 1]) == char.ToLowerInvariant(to[j - 1]) ? 0 : 1);
+                diagonal = row[j];
+                row[j] = Math.Min(kept, Math.Min(row[j], row[j - 1]) + 1);
+            }
+        }
+
+        return row[to.Length];
     }
 }

@@ -1,6 +1,5 @@
 using Grpc.Core;
 using Quorate.Protocol;
-using Quorate.Protocol.KeyValues;
 using Metadata = Grpc.Core.Metadata;
 
 namespace Quorate.Client;
@@ -9,17 +8,16 @@ namespace Quorate.Client;
 /// One watch over any number of connections. It remembers up to which revision it has told, and asks for what comes next at another member
 /// when a stream ends or its member has lost its leader: so nothing is told twice, and nothing is left out.
 /// </summary>
-internal sealed class WatchReader(EtcdClient client, KeyRange range, WatchOptions options, CancellationToken cancellation) : IDisposable
+internal sealed class WatchReader(EtcdClient client, WatchCreateRequest wanted, CancellationToken cancellation) : IDisposable
 {
     private static readonly TimeSpan s_longestPause = TimeSpan.FromSeconds(1);
 
     private AsyncDuplexStreamingCall<WatchRequest, WatchResponse>? _stream;
-    private long _next = options.StartRevision;
+    private long _next = wanted.StartRevision;
     private int _failures;
 
-    /// <summary>The next changes; it waits for them, and for a member to ask.</summary>
-    /// <exception cref="EtcdException">The history before the next revision is gone, or the watch is not allowed.</exception>
-    public async Task<WatchBatch> ReadAsync()
+    /// <summary>The next answer; it waits for it, and for a member to ask. An answer that ends the watch is the last.</summary>
+    public async Task<WatchResponse> ReadAsync()
     {
         while (true)
         {
@@ -31,9 +29,9 @@ internal sealed class WatchReader(EtcdClient client, KeyRange range, WatchOption
                 {
                     await ReconnectAsync().ConfigureAwait(false);
                 }
-                else if (Take(_stream.ResponseStream.Current) is { } batch)
+                else if (IsToBeTold(_stream.ResponseStream.Current))
                 {
-                    return batch;
+                    return _stream.ResponseStream.Current;
                 }
             }
             catch (RpcException error) when (EtcdClient.IsStale(error) && _failures == 0 && client.ForgetToken())
@@ -59,13 +57,16 @@ internal sealed class WatchReader(EtcdClient client, KeyRange range, WatchOption
 
     private async Task<AsyncDuplexStreamingCall<WatchRequest, WatchResponse>> OpenAsync()
     {
+        WatchCreateRequest request = wanted.Clone();
+        request.StartRevision = _next;
+
         // With this header a member that has lost its leader ends the stream rather than falling silent.
         var headers = new Metadata { { "hasleader", "true" } };
         AsyncDuplexStreamingCall<WatchRequest, WatchResponse> stream = await client
             .OpenAsync((calls, callOptions) => new Watch.WatchClient(calls).Watch(callOptions), cancellation, headers).ConfigureAwait(false);
         try
         {
-            await stream.RequestStream.WriteAsync(new WatchRequest { CreateRequest = ToRequest() }, cancellation).ConfigureAwait(false);
+            await stream.RequestStream.WriteAsync(new WatchRequest { CreateRequest = request }, cancellation).ConfigureAwait(false);
             return stream;
         }
         catch
@@ -75,36 +76,11 @@ internal sealed class WatchReader(EtcdClient client, KeyRange range, WatchOption
         }
     }
 
-    private WatchCreateRequest ToRequest()
-    {
-        var request = new WatchCreateRequest
-        {
-            Key = range.Key,
-            RangeEnd = range.End,
-            StartRevision = _next,
-            PrevKv = options.WithPrevious,
-            ProgressNotify = options.WithProgress,
-        };
-        if (options.DeletesOnly)
-        {
-            request.Filters.Add(WatchCreateRequest.Types.FilterType.Noput);
-        }
-
-        if (options.PutsOnly)
-        {
-            request.Filters.Add(WatchCreateRequest.Types.FilterType.Nodelete);
-        }
-
-        return request;
-    }
-
-    private WatchBatch? Take(WatchResponse response)
+    private bool IsToBeTold(WatchResponse response)
     {
         if (response.Canceled)
         {
-            throw response.CompactRevision != 0
-                ? EtcdErrors.Compacted
-                : new EtcdException(StatusCode.Cancelled, response.CancelReason.Length > 0 ? response.CancelReason : EtcdErrors.WatchCanceled.Message);
+            return true;
         }
 
         _failures = 0;
@@ -112,18 +88,12 @@ internal sealed class WatchReader(EtcdClient client, KeyRange range, WatchOption
         {
             // What comes from now on begins behind this revision: known from here, it survives a stream that ends before its first event.
             _next = _next == 0 ? response.Header.Revision + 1 : _next;
-            return null;
+            return false;
         }
 
-        if (response.Events.Count == 0)
-        {
-            // Progress counts only forwards: a member that lags may answer after a reconnect.
-            _next = Math.Max(_next, response.Header.Revision + 1);
-            return options.WithProgress ? new WatchBatch(_next - 1, []) : null;
-        }
-
-        _next = response.Events[^1].Kv.ModRevision + 1;
-        return new WatchBatch(_next - 1, [.. response.Events.Select(ToEvent)]);
+        // Progress counts only forwards: a member that lags may answer after a reconnect.
+        _next = response.Events.Count > 0 ? response.Events[^1].Kv.ModRevision + 1 : Math.Max(_next, response.Header.Revision + 1);
+        return true;
     }
 
     private async Task ReconnectAsync()
@@ -138,7 +108,4 @@ internal sealed class WatchReader(EtcdClient client, KeyRange range, WatchOption
     /// <summary>Lost connections and members without a leader; not what a member refuses.</summary>
     private static bool MayResume(RpcException error) =>
         error.StatusCode is StatusCode.Unavailable or StatusCode.Cancelled or StatusCode.Internal;
-
-    private static WatchEvent ToEvent(Event change) => new(
-        change.Type == Event.Types.EventType.Delete, EtcdClient.Pair(change.Kv), change.PrevKv is { } previous ? EtcdClient.Pair(previous) : null);
 }

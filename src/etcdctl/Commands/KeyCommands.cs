@@ -128,7 +128,7 @@ internal static class KeyCommands
         ByteString value = ByteString.Empty;
         if (arguments.Count > 1)
         {
-            value = ByteString.CopyFromUtf8(arguments[1]);
+            value = ByteString.CopyFrom(GoText.ToBytes(arguments[1]));
         }
         else if (!ignoresValue)
         {
@@ -140,7 +140,7 @@ internal static class KeyCommands
 
         return new PutRequest
         {
-            Key = ByteString.CopyFromUtf8(arguments[0]),
+            Key = ByteString.CopyFrom(GoText.ToBytes(arguments[0])),
             Value = value,
             Lease = lease,
             PrevKv = flags.Boolean("prev-kv"),
@@ -228,9 +228,8 @@ internal static class KeyCommands
 
     public static byte[] ReadInput()
     {
-        using Stream input = Console.OpenStandardInput();
         using var buffer = new MemoryStream();
-        input.CopyTo(buffer);
+        CtlContext.Input.CopyTo(buffer);
         return buffer.ToArray();
     }
 
@@ -329,12 +328,12 @@ internal static class KeyCommands
 
     private static void SetRange(IReadOnlyList<string> arguments, bool prefix, bool fromKey, out ByteString key, out ByteString end)
     {
-        key = ByteString.CopyFromUtf8(arguments[0]);
+        key = ByteString.CopyFrom(GoText.ToBytes(arguments[0]));
         end = ByteString.Empty;
         if (arguments.Count > 1)
         {
             end = !prefix && !fromKey
-                ? ByteString.CopyFromUtf8(arguments[1])
+                ? ByteString.CopyFrom(GoText.ToBytes(arguments[1]))
                 : throw CommandException.BadArguments("too many arguments, only accept one argument when `--prefix` or `--from-key` is set");
         }
 

@@ -162,17 +162,9 @@ internal static class LeaseCommands
         long id = IdOf(context, "lease keep-alive command needs lease ID as argument");
         await using EtcdClient client = await context.ConnectAsync().ConfigureAwait(false);
         Printer printer = context.Printer;
-        using AsyncDuplexStreamingCall<LeaseKeepAliveRequest, LeaseKeepAliveResponse> stream = await client
-            .OpenAsync((calls, options) => new Lease.LeaseClient(calls).LeaseKeepAlive(options), CancellationToken.None).ConfigureAwait(false);
         while (true)
         {
-            await stream.RequestStream.WriteAsync(new LeaseKeepAliveRequest { ID = id }).ConfigureAwait(false);
-            if (!await stream.ResponseStream.MoveNext(CancellationToken.None).ConfigureAwait(false))
-            {
-                throw new CommandException(ExitCodes.BadConnection, "EOF");
-            }
-
-            LeaseKeepAliveResponse response = stream.ResponseStream.Current;
+            LeaseKeepAliveResponse response = await RenewAsync(client, id).ConfigureAwait(false);
             bool once = context.Flags.Boolean("once");
             if (response.TTL <= 0)
             {
@@ -207,6 +199,26 @@ internal static class LeaseCommands
             }
 
             await Task.Delay(TimeSpan.FromSeconds(response.TTL / 3.0)).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Renews once. A renewal made twice does no harm, so it goes on to the next member until the lease cannot live any more.</summary>
+    private static async Task<LeaseKeepAliveResponse> RenewAsync(EtcdClient client, long id)
+    {
+        while (true)
+        {
+            try
+            {
+                return await client.RenewLeaseOnceAsync(id).ConfigureAwait(false);
+            }
+            catch (EtcdException error) when (error.Code == StatusCode.Unavailable)
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(500)).ConfigureAwait(false);
+            }
+            catch (EtcdException error)
+            {
+                throw new CommandException(ExitCodes.BadConnection, CtlProgram.TextOf(error));
+            }
         }
     }
 

@@ -1,4 +1,3 @@
-using System.Text;
 using Google.Protobuf;
 using Quorate.Client;
 using Quorate.CommandLine;
@@ -40,7 +39,7 @@ internal static class TxnCommand
                 if (end < line.Length)
                 {
                     byte[] bytes = GoText.Unquote(line[index..(end + 1)]) ?? throw new CommandException(ExitCodes.InvalidInput, "invalid syntax");
-                    words.Add(Encoding.UTF8.GetString(bytes));
+                    words.Add(GoText.FromBytes(bytes));
                     index = end + 1;
                     continue;
                 }
@@ -84,7 +83,7 @@ internal static class TxnCommand
 
         await using EtcdClient client = await context.ConnectAsync().ConfigureAwait(false);
         bool prompts = context.Flags.Boolean("interactive");
-        using var input = new StreamReader(Console.OpenStandardInput());
+        using var input = new StreamReader(CtlContext.Input, leaveOpen: true);
         var request = new TxnRequest();
         Prompt(context, prompts, "compares:");
         request.Compare.AddRange(Section(input).Select(ParseCompare));
@@ -141,12 +140,12 @@ internal static class TxnCommand
         if (!whole)
         {
             throw new CommandException(ExitCodes.InvalidInput,
-                $"malformed comparison: {line}; got {target}({GoText.Quote(key)}) {operation} {GoText.Quote(value)}");
+                $"malformed comparison: {line}; got {target}({GoText.Quote(GoText.ToBytes(key))}) {operation} {GoText.Quote(GoText.ToBytes(value))}");
         }
 
         var compare = new Compare
         {
-            Key = ByteString.CopyFromUtf8(key),
+            Key = ByteString.CopyFrom(GoText.ToBytes(key)),
             Result = operation switch
             {
                 "=" => Compare.Types.CompareResult.Equal,
@@ -160,7 +159,7 @@ internal static class TxnCommand
         {
             case "val" or "value":
                 compare.Target = Compare.Types.CompareTarget.Value;
-                compare.Value = ByteString.CopyFromUtf8(value);
+                compare.Value = ByteString.CopyFrom(GoText.ToBytes(value));
                 return compare;
             case "ver" or "version":
                 compare.Target = Compare.Types.CompareTarget.Version;
@@ -229,7 +228,7 @@ internal static class TxnCommand
         }
 
         text = text[(end + 1)..];
-        return Encoding.UTF8.GetString(bytes);
+        return GoText.FromBytes(bytes);
     }
 
     private static RequestOp ParseRequest(string line)

@@ -36,16 +36,22 @@ internal static class WatchCommand
             ? null
             : Parse(context.Flags, context.Arguments, context.Dashes, fault => CommandException.BadArguments(fault));
         await using EtcdClient client = await context.ConnectAsync().ConfigureAwait(false);
-        using AsyncDuplexStreamingCall<WatchRequest, WatchResponse> stream = await client.OpenAsync(
-            (calls, options) => new Watch.WatchClient(calls).Watch(options), CancellationToken.None, new Metadata { { "hasleader", "true" } }).ConfigureAwait(false);
-        var commands = new Dictionary<long, string[]>();
         if (first is { } watch)
         {
-            await stream.RequestStream.WriteAsync(new WatchRequest { CreateRequest = watch.Request }).ConfigureAwait(false);
-            commands[0] = watch.Command;
-            return await PrintAsync(context, stream, commands).ConfigureAwait(false);
+            // A connection that is lost is made up for at another endpoint.
+            await foreach (WatchResponse response in client.WatchAsync(watch.Request).ConfigureAwait(false))
+            {
+                if (await TakeAsync(context.Printer, response, watch.Command).ConfigureAwait(false) is var code and not ExitCodes.Success)
+                {
+                    return code;
+                }
+            }
         }
 
+        using AsyncDuplexStreamingCall<WatchRequest, WatchResponse> stream = await client.OpenAsync(
+            (calls, options) => new Watch.WatchClient(calls).Watch(options), CancellationToken.None, new Metadata { { "hasleader", "true" } })
+            .ConfigureAwait(false);
+        var commands = new Dictionary<long, string[]>();
         Task<int> printing = PrintAsync(context, stream, commands);
         Task<int> reading = Task.Run(() => ReadRequestsAsync(stream, commands));
         return await (await Task.WhenAny(printing, reading).ConfigureAwait(false)).ConfigureAwait(false);
@@ -147,9 +153,9 @@ internal static class WatchCommand
         return (request, command);
     }
 
-    private static async Task<int> PrintAsync(CtlContext context, AsyncDuplexStreamingCall<WatchRequest, WatchResponse> stream, Dictionary<long, string[]> commands)
+    private static async Task<int> PrintAsync(CtlContext context, AsyncDuplexStreamingCall<WatchRequest, WatchResponse> stream,
+        Dictionary<long, string[]> commands)
     {
-        Printer printer = context.Printer;
         while (await stream.ResponseStream.MoveNext(CancellationToken.None).ConfigureAwait(false))
         {
             WatchResponse response = stream.ResponseStream.Current;
@@ -158,40 +164,51 @@ internal static class WatchCommand
                 continue;
             }
 
-            if (response.Canceled)
-            {
-                string reason = response.CompactRevision != 0 ? EtcdErrors.Compacted.Message : response.CancelReason;
-                await Console.Error.WriteLineAsync($"watch was canceled ({reason})").ConfigureAwait(false);
-            }
-            else if (response.Events.Count == 0)
-            {
-                printer.Line($"progress notify: {response.Header.Revision}");
-            }
-
-            Print(printer, response);
-            if (response.Canceled)
-            {
-                throw new CommandException(ExitCodes.Interrupted, "watch is canceled by the server");
-            }
-
             string[]? command;
             lock (commands)
             {
                 commands.TryGetValue(response.WatchId, out command);
             }
 
-            foreach (Event change in response.Events)
+            if (await TakeAsync(context.Printer, response, command ?? []).ConfigureAwait(false) is var code and not ExitCodes.Success)
             {
-                if (command is { Length: > 0 } && await ExecuteAsync(command, response, change).ConfigureAwait(false) is var code and not 0)
-                {
-                    await Console.Error.WriteLineAsync(
-                        $"command [{string.Join(' ', command.Select(GoText.Quote))}] error (exit status {code})").ConfigureAwait(false);
-                    return ExitCodes.Error;
-                }
+                return code;
             }
         }
 
         throw new CommandException(ExitCodes.Interrupted, "watch is canceled by the server");
+    }
+
+    /// <summary>Prints an answer and runs the command for each of its events.</summary>
+    private static async Task<int> TakeAsync(Printer printer, WatchResponse response, string[] command)
+    {
+        if (response.Canceled)
+        {
+            string reason = response.CompactRevision != 0 ? EtcdErrors.Compacted.Message : response.CancelReason;
+            await Console.Error.WriteLineAsync($"watch was canceled ({reason})").ConfigureAwait(false);
+        }
+        else if (response.Events.Count == 0)
+        {
+            printer.Line($"progress notify: {response.Header.Revision}");
+        }
+
+        Print(printer, response);
+        if (response.Canceled)
+        {
+            throw new CommandException(ExitCodes.Interrupted, "watch is canceled by the server");
+        }
+
+        foreach (Event change in response.Events)
+        {
+            if (command.Length > 0 && await ExecuteAsync(command, response, change).ConfigureAwait(false) is var code and not 0)
+            {
+                string words = string.Join(' ', command.Select(GoText.Quote));
+                await Console.Error.WriteLineAsync($"command [{words}] error (exit status {code})").ConfigureAwait(false);
+                return ExitCodes.Error;
+            }
+        }
+
+        return ExitCodes.Success;
     }
 
     private static void Print(Printer printer, WatchResponse response) => printer.Print(response, () =>

@@ -10,13 +10,16 @@ namespace Quorate.Etcdctl.Output;
 internal sealed class Printer
 {
     private readonly string _format;
-    private readonly Stream _output = Console.OpenStandardOutput();
+    private readonly Stream _output = Output;
 
     private Printer(string format, bool isHex)
     {
         _format = format;
         IsHex = isHex;
     }
+
+    /// <summary>Where results go, byte for byte: standard output, other than in tests.</summary>
+    public static Stream Output { get; set; } = Console.OpenStandardOutput();
 
     public bool IsHex { get; }
 
