@@ -24,7 +24,7 @@ internal sealed class AuthService(ServiceContext services) : Protocol.Auth.AuthB
             services.CheckCall(context);
             while (true)
             {
-                await services.Member.ReadBarrierAsync(context.CancellationToken).ConfigureAwait(false);
+                await services.ReadBarrierAsync(context.CancellationToken).ConfigureAwait(false);
 
                 // Slow on purpose, so not on a thread that others wait for.
                 ulong revision = await Task.Run(() => services.Member.Auth.CheckPassword(request.Name, request.Password)).ConfigureAwait(false);

@@ -46,7 +46,7 @@ internal sealed class ClusterService(ServiceContext services) : Cluster.ClusterB
         await services.CheckCallerAsync(context).ConfigureAwait(false);
         if (request.Linearizable)
         {
-            await services.Member.ReadBarrierAsync(context.CancellationToken).ConfigureAwait(false);
+            await services.ReadBarrierAsync(context.CancellationToken).ConfigureAwait(false);
         }
 
         var response = new MemberListResponse { Header = services.Header(0) };

@@ -86,7 +86,7 @@ internal sealed class ElectionService(ServiceContext services) : Election.Electi
             AuthInfo? caller = await services.CallerAsync(context).ConfigureAwait(false);
             ByteString prefix = Waiting.PrefixOf(request.Name);
             CheckRead(caller, prefix);
-            await services.Member.ReadBarrierAsync(context.CancellationToken).ConfigureAwait(false);
+            await services.ReadBarrierAsync(context.CancellationToken).ConfigureAwait(false);
             (KeyValue? owner, ResponseHeader header) = _waiting.Owner(prefix);
             return new LeaderResponse { Header = header, Kv = owner ?? throw new RpcException(new Status(StatusCode.Unknown, "election: no leader")) };
         }
@@ -104,7 +104,7 @@ internal sealed class ElectionService(ServiceContext services) : Election.Electi
             AuthInfo? caller = await services.CallerAsync(context).ConfigureAwait(false);
             ByteString prefix = Waiting.PrefixOf(request.Name);
             CheckRead(caller, prefix);
-            await services.Member.ReadBarrierAsync(context.CancellationToken).ConfigureAwait(false);
+            await services.ReadBarrierAsync(context.CancellationToken).ConfigureAwait(false);
             (KeyValue? owner, ResponseHeader header) = _waiting.Owner(prefix);
             ByteString? told = null;
             long toldRevision = 0;

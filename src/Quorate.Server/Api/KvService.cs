@@ -138,7 +138,7 @@ internal sealed class KvService(ServiceContext services) : KV.KVBase
             {
                 if (!RequestValidation.IsSerializable(request))
                 {
-                    await services.Member.ReadBarrierAsync(context.CancellationToken).ConfigureAwait(false);
+                    await services.ReadBarrierAsync(context.CancellationToken).ConfigureAwait(false);
                 }
 
                 services.Member.Auth.CheckTxn(caller, request, KeysOfLease);
@@ -196,7 +196,7 @@ internal sealed class KvService(ServiceContext services) : KV.KVBase
         AuthInfo? caller = await services.CallerAsync(context).ConfigureAwait(false);
         if (!request.Serializable)
         {
-            await services.Member.ReadBarrierAsync(context.CancellationToken).ConfigureAwait(false);
+            await services.ReadBarrierAsync(context.CancellationToken).ConfigureAwait(false);
         }
 
         services.Member.Auth.CheckRange(caller, request.Key, request.RangeEnd);

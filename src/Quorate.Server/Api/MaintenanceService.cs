@@ -184,7 +184,7 @@ internal sealed class MaintenanceService(ServiceContext services, HealthService 
                 await SetDowngradeAsync(new() { Enabled = true, Ver = $"{target.Major}.{target.Minor}.0" }, context).ConfigureAwait(false);
                 break;
             case DowngradeRequest.Types.DowngradeAction.Cancel:
-                await services.Member.ReadBarrierAsync(context.CancellationToken).ConfigureAwait(false);
+                await services.ReadBarrierAsync(context.CancellationToken).ConfigureAwait(false);
                 if (services.Member.Cluster.DowngradeTarget is not null)
                 {
                     await SetDowngradeAsync(new(), context).ConfigureAwait(false);
@@ -210,7 +210,7 @@ internal sealed class MaintenanceService(ServiceContext services, HealthService 
             throw EtcdErrors.WrongDowngradeTargetVersionFormat;
         }
 
-        await services.Member.ReadBarrierAsync(context.CancellationToken).ConfigureAwait(false);
+        await services.ReadBarrierAsync(context.CancellationToken).ConfigureAwait(false);
         Version current = services.Member.Cluster.Version ?? throw services.AsOfVersion(EtcdErrors.ClusterVersionNotFoundDuringDowngrade);
         if (target != new Version(current.Major, Math.Max(current.Minor - 1, 0)))
         {

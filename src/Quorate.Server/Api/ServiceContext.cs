@@ -135,6 +135,26 @@ public sealed class ServiceContext(IMember member, ApiOptions options)
         }
     }
 
+    /// <summary>Returns when a read of the local state is linearizable; what goes wrong is counted.</summary>
+    public ValueTask ReadBarrierAsync(CancellationToken cancellation)
+    {
+        ValueTask barrier = member.ReadBarrierAsync(cancellation);
+        return barrier.IsCompletedSuccessfully ? barrier : CountAsync(barrier);
+
+        async ValueTask CountAsync(ValueTask waiting)
+        {
+            try
+            {
+                await waiting.ConfigureAwait(false);
+            }
+            catch (EtcdException error)
+            {
+                (error.Message == EtcdErrors.TimedOut.Message ? member.Options.Metrics.SlowReads : member.Options.Metrics.FailedReads).Add();
+                throw;
+            }
+        }
+    }
+
     /// <summary>Proposes a request in the name of its caller.</summary>
     public async ValueTask<T> ProposeAsync<T>(InternalRaftRequest request, AuthInfo? caller, CancellationToken cancellation)
         where T : class

@@ -51,7 +51,7 @@ internal sealed class Waiting(ServiceContext services)
     {
         while (true)
         {
-            await services.Member.ReadBarrierAsync(cancellation).ConfigureAwait(false);
+            await services.ReadBarrierAsync(cancellation).ConfigureAwait(false);
             RangeResponse last = Range(new RangeRequest
             {
                 Key = prefix,

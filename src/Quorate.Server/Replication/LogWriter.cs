@@ -30,6 +30,8 @@ internal sealed class LogWriter(WriteAheadLog log, SnapshotFiles snapshots, IPee
     /// <summary>Told of how long each sync took.</summary>
     public Action<TimeSpan>? Synced { get; set; }
 
+    public required Operations.MemberMetrics Metrics { get; init; }
+
     /// <summary>For how long the disk has been busy with one write; zero if it is not.</summary>
     public TimeSpan Stalled => Volatile.Read(ref _workSince) is var since && since != 0 ? time.GetElapsedTime(since) : TimeSpan.Zero;
 
@@ -90,12 +92,12 @@ internal sealed class LogWriter(WriteAheadLog log, SnapshotFiles snapshots, IPee
                     // which there is a gap to them.
                     snapshots.Save(snapshot);
                     Save(snapshot.Metadata);
-                    log.Append(append.HardState, []);
-                    log.Append(null, append.Entries);
+                    Write(append.HardState, []);
+                    Write(null, append.Entries);
                 }
                 else
                 {
-                    log.Append(append.HardState, append.Entries);
+                    Write(append.HardState, append.Entries);
                 }
 
                 mustSync |= append.MustSync;
@@ -131,6 +133,19 @@ internal sealed class LogWriter(WriteAheadLog log, SnapshotFiles snapshots, IPee
 
         Volatile.Write(ref _workSince, 0);
         Acknowledge();
+    }
+
+    private void Write(HardState? state, IReadOnlyList<Entry> entries)
+    {
+        long start = time.GetTimestamp(), bytes = 0;
+        log.Append(state, entries);
+        foreach (Entry entry in entries)
+        {
+            bytes += entry.Data.Length;
+        }
+
+        Metrics.WalWrite.Observe(time.GetElapsedTime(start));
+        Metrics.WalBytes.Add(bytes);
     }
 
     private void Sync()

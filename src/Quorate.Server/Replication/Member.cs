@@ -70,7 +70,7 @@ public sealed partial class Member : IMember, IPeerHandler, IAsyncDisposable
             start.HardState, start.Entries, start.Configuration);
         _state.Term = node.Term;
         _state.Committed = node.LogEntries.Committed;
-        _writer = new LogWriter(start.Log, start.Snapshots, transport, _time, log) { Loop = () => _loop! };
+        _writer = new LogWriter(start.Log, start.Snapshots, transport, _time, log) { Loop = () => _loop!, Metrics = options.Metrics };
         _committer = new Committer(Backend, start.Snapshots, options, log);
         _applier = new Applier(options, Backend, Keyspace, Leases, Auth, _alarms, _cluster, requests, _table, _waiters, _completions, _state,
             start.Snapshots, log, start)
