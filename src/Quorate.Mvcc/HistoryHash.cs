@@ -6,8 +6,8 @@ using Quorate.Storage.Schema;
 namespace Quorate.Mvcc;
 
 /// <summary>
-/// The hash of a history up to a revision, as it grows row by row (spec 03 §4.5, 05 §9). What lies at or below the compaction counts only
-/// as far as it is kept.
+/// The hash of a history up to a revision, as it grows row by row (spec 03 §4.5, 05 §9). What lies at or below the compaction
+/// counts only as far as it is kept.
 /// </summary>
 internal sealed class HistoryHash
 {
@@ -57,5 +57,6 @@ internal sealed class HistoryHash
         _root.Find(RowCodec.Decode(value).Key) is { } history && history.Contains(main);
 
     private bool IsKept(ReadOnlySpan<byte> value, long main, int sub) =>
-        _root.Find(RowCodec.Decode(value).Key) is { } history && history.TryGet(_at, out Revision newest) && newest.Main == main && newest.Sub == sub;
+        _root.Find(RowCodec.Decode(value).Key) is { } history && history.TryGet(_at, out Revision newest) && newest.Main == main
+            && newest.Sub == sub;
 }

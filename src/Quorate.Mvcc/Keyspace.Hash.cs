@@ -19,7 +19,8 @@ public sealed partial class Keyspace
     public event Action<KeyHash>? CompactionHashed;
 
     /// <summary>
-    /// What the last compactions hashed before they removed anything, newest last; each with the compaction before it. Not kept over a restart.
+    /// What the last compactions hashed before they removed anything, newest last; each with the compaction before it. Not kept
+    /// over a restart.
     /// </summary>
     public IReadOnlyList<KeyHash> CompactionHashes => Volatile.Read(ref _compactionHashes);
 
@@ -55,7 +56,8 @@ public sealed partial class Keyspace
         {
             var hash = new HistoryHash(root, at, compacted);
             view.VisitRows(0, hash.Add);
-            return CompactedRevision > at && revision > 0 ? throw EtcdErrors.Compacted : new KeyHash(hash.Value, at, compacted, current);
+            return CompactedRevision > at && revision > 0 ? throw EtcdErrors.Compacted
+                : new KeyHash(hash.Value, at, compacted, current);
         }
         finally
         {

@@ -9,13 +9,16 @@ namespace Quorate.Server.Api;
 internal sealed class AuthService(ServiceContext services) : Protocol.Auth.AuthBase
 {
     public override Task<AuthEnableResponse> AuthEnable(AuthEnableRequest request, ServerCallContext context) =>
-        ProposeAsync<AuthEnableResponse>(new InternalRaftRequest { AuthEnable = request }, context, response => response.Header = services.Header());
+        ProposeAsync<AuthEnableResponse>(new InternalRaftRequest { AuthEnable = request }, context, response =>
+            response.Header = services.Header());
 
     public override Task<AuthDisableResponse> AuthDisable(AuthDisableRequest request, ServerCallContext context) =>
-        ProposeAsync<AuthDisableResponse>(new InternalRaftRequest { AuthDisable = request }, context, response => response.Header = services.Header());
+        ProposeAsync<AuthDisableResponse>(new InternalRaftRequest { AuthDisable = request }, context, response =>
+            response.Header = services.Header());
 
     public override Task<AuthStatusResponse> AuthStatus(AuthStatusRequest request, ServerCallContext context) =>
-        ProposeAsync<AuthStatusResponse>(new InternalRaftRequest { AuthStatus = request }, context, response => response.Header = services.Header());
+        ProposeAsync<AuthStatusResponse>(new InternalRaftRequest { AuthStatus = request }, context, response =>
+            response.Header = services.Header());
 
     public override async Task<AuthenticateResponse> Authenticate(AuthenticateRequest request, ServerCallContext context)
     {
@@ -27,10 +30,13 @@ internal sealed class AuthService(ServiceContext services) : Protocol.Auth.AuthB
                 await services.ReadBarrierAsync(context.CancellationToken).ConfigureAwait(false);
 
                 // Slow on purpose, so not on a thread that others wait for.
-                ulong revision = await Task.Run(() => services.Member.Auth.CheckPassword(request.Name, request.Password)).ConfigureAwait(false);
-                var logged = new InternalAuthenticateRequest { Name = request.Name, SimpleToken = services.Member.Auth.NewTokenPrefix() };
+                ulong revision = await Task.Run(() => services.Member.Auth.CheckPassword(request.Name, request.Password))
+                    .ConfigureAwait(false);
+                var logged = new InternalAuthenticateRequest { Name = request.Name,
+                    SimpleToken = services.Member.Auth.NewTokenPrefix() };
                 var response = (AuthenticateResponse)await services.Member
-                    .ProposeAsync(new InternalRaftRequest { Authenticate = logged }, context.CancellationToken).ConfigureAwait(false);
+                    .ProposeAsync(new InternalRaftRequest { Authenticate = logged }, context.CancellationToken)
+                        .ConfigureAwait(false);
                 if (revision == services.Member.Auth.Revision)
                 {
                     response.Header = services.Header();
@@ -51,7 +57,8 @@ internal sealed class AuthService(ServiceContext services) : Protocol.Auth.AuthB
             AuthUserAddRequest logged = request.Clone();
             if (logged.Options?.NoPassword != true)
             {
-                logged.HashedPassword = await Task.Run(() => services.Member.Auth.HashPassword(request.Password)).ConfigureAwait(false);
+                logged.HashedPassword = await Task.Run(() => services.Member.Auth.HashPassword(request.Password))
+                    .ConfigureAwait(false);
                 logged.Password = "";
             }
 
@@ -65,22 +72,27 @@ internal sealed class AuthService(ServiceContext services) : Protocol.Auth.AuthB
     }
 
     public override Task<AuthUserGetResponse> UserGet(AuthUserGetRequest request, ServerCallContext context) =>
-        ProposeAsync<AuthUserGetResponse>(new InternalRaftRequest { AuthUserGet = request }, context, response => response.Header = services.Header());
+        ProposeAsync<AuthUserGetResponse>(new InternalRaftRequest { AuthUserGet = request }, context, response =>
+            response.Header = services.Header());
 
     public override Task<AuthUserListResponse> UserList(AuthUserListRequest request, ServerCallContext context) =>
-        ProposeAsync<AuthUserListResponse>(new InternalRaftRequest { AuthUserList = request }, context, response => response.Header = services.Header());
+        ProposeAsync<AuthUserListResponse>(new InternalRaftRequest { AuthUserList = request }, context, response =>
+            response.Header = services.Header());
 
     public override Task<AuthUserDeleteResponse> UserDelete(AuthUserDeleteRequest request, ServerCallContext context) =>
-        ProposeAsync<AuthUserDeleteResponse>(new InternalRaftRequest { AuthUserDelete = request }, context, response => response.Header = services.Header());
+        ProposeAsync<AuthUserDeleteResponse>(new InternalRaftRequest { AuthUserDelete = request }, context, response =>
+            response.Header = services.Header());
 
-    public override async Task<AuthUserChangePasswordResponse> UserChangePassword(AuthUserChangePasswordRequest request, ServerCallContext context)
+    public override async Task<AuthUserChangePasswordResponse> UserChangePassword(AuthUserChangePasswordRequest request,
+        ServerCallContext context)
     {
         try
         {
             AuthUserChangePasswordRequest logged = request.Clone();
             if (logged.Password.Length > 0)
             {
-                logged.HashedPassword = await Task.Run(() => services.Member.Auth.HashPassword(request.Password)).ConfigureAwait(false);
+                logged.HashedPassword = await Task.Run(() => services.Member.Auth.HashPassword(request.Password))
+                    .ConfigureAwait(false);
                 logged.Password = "";
             }
 
@@ -94,28 +106,37 @@ internal sealed class AuthService(ServiceContext services) : Protocol.Auth.AuthB
     }
 
     public override Task<AuthUserGrantRoleResponse> UserGrantRole(AuthUserGrantRoleRequest request, ServerCallContext context) =>
-        ProposeAsync<AuthUserGrantRoleResponse>(new InternalRaftRequest { AuthUserGrantRole = request }, context, response => response.Header = services.Header());
+        ProposeAsync<AuthUserGrantRoleResponse>(new InternalRaftRequest { AuthUserGrantRole = request }, context, response =>
+            response.Header = services.Header());
 
-    public override Task<AuthUserRevokeRoleResponse> UserRevokeRole(AuthUserRevokeRoleRequest request, ServerCallContext context) =>
-        ProposeAsync<AuthUserRevokeRoleResponse>(new InternalRaftRequest { AuthUserRevokeRole = request }, context, response => response.Header = services.Header());
+    public override Task<AuthUserRevokeRoleResponse> UserRevokeRole(AuthUserRevokeRoleRequest request,
+        ServerCallContext context) =>
+        ProposeAsync<AuthUserRevokeRoleResponse>(new InternalRaftRequest { AuthUserRevokeRole = request }, context, response =>
+            response.Header = services.Header());
 
     public override Task<AuthRoleAddResponse> RoleAdd(AuthRoleAddRequest request, ServerCallContext context) =>
-        ProposeAsync<AuthRoleAddResponse>(new InternalRaftRequest { AuthRoleAdd = request }, context, response => response.Header = services.Header());
+        ProposeAsync<AuthRoleAddResponse>(new InternalRaftRequest { AuthRoleAdd = request }, context, response =>
+            response.Header = services.Header());
 
     public override Task<AuthRoleGetResponse> RoleGet(AuthRoleGetRequest request, ServerCallContext context) =>
-        ProposeAsync<AuthRoleGetResponse>(new InternalRaftRequest { AuthRoleGet = request }, context, response => response.Header = services.Header());
+        ProposeAsync<AuthRoleGetResponse>(new InternalRaftRequest { AuthRoleGet = request }, context, response =>
+            response.Header = services.Header());
 
     public override Task<AuthRoleListResponse> RoleList(AuthRoleListRequest request, ServerCallContext context) =>
-        ProposeAsync<AuthRoleListResponse>(new InternalRaftRequest { AuthRoleList = request }, context, response => response.Header = services.Header());
+        ProposeAsync<AuthRoleListResponse>(new InternalRaftRequest { AuthRoleList = request }, context, response =>
+            response.Header = services.Header());
 
     public override Task<AuthRoleDeleteResponse> RoleDelete(AuthRoleDeleteRequest request, ServerCallContext context) =>
-        ProposeAsync<AuthRoleDeleteResponse>(new InternalRaftRequest { AuthRoleDelete = request }, context, response => response.Header = services.Header());
+        ProposeAsync<AuthRoleDeleteResponse>(new InternalRaftRequest { AuthRoleDelete = request }, context, response =>
+            response.Header = services.Header());
 
-    public override Task<AuthRoleGrantPermissionResponse> RoleGrantPermission(AuthRoleGrantPermissionRequest request, ServerCallContext context) =>
+    public override Task<AuthRoleGrantPermissionResponse> RoleGrantPermission(AuthRoleGrantPermissionRequest request,
+        ServerCallContext context) =>
         ProposeAsync<AuthRoleGrantPermissionResponse>(new InternalRaftRequest { AuthRoleGrantPermission = request }, context,
             response => response.Header = services.Header());
 
-    public override Task<AuthRoleRevokePermissionResponse> RoleRevokePermission(AuthRoleRevokePermissionRequest request, ServerCallContext context) =>
+    public override Task<AuthRoleRevokePermissionResponse> RoleRevokePermission(AuthRoleRevokePermissionRequest request,
+        ServerCallContext context) =>
         ProposeAsync<AuthRoleRevokePermissionResponse>(new InternalRaftRequest { AuthRoleRevokePermission = request }, context,
             response => response.Header = services.Header());
 

@@ -26,7 +26,8 @@ internal sealed class ElectionService(ServiceContext services) : Election.Electi
             txn.Compare.Add(new Compare { Key = key, Target = Compare.Types.CompareTarget.Create, CreateRevision = 0 });
             txn.Success.Add(new RequestOp { RequestPut = put });
             txn.Failure.Add(new RequestOp { RequestRange = new RangeRequest { Key = key } });
-            TxnResponse entered = await services.ProposeAsync<TxnResponse>(new InternalRaftRequest { Txn = txn }, caller, context.CancellationToken)
+            TxnResponse entered = await services.ProposeAsync<TxnResponse>(new InternalRaftRequest { Txn = txn }, caller,
+                context.CancellationToken)
                 .ConfigureAwait(false);
             long revision = entered.Header.Revision;
             if (!entered.Succeeded)
@@ -88,7 +89,8 @@ internal sealed class ElectionService(ServiceContext services) : Election.Electi
             CheckRead(caller, prefix);
             await services.ReadBarrierAsync(context.CancellationToken).ConfigureAwait(false);
             (KeyValue? owner, ResponseHeader header) = _waiting.Owner(prefix);
-            return new LeaderResponse { Header = header, Kv = owner ?? throw new RpcException(new Status(StatusCode.Unknown, "election: no leader")) };
+            return new LeaderResponse { Header = header, Kv = owner
+                ?? throw new RpcException(new Status(StatusCode.Unknown, "election: no leader")) };
         }
         catch (Exception error)
         {
@@ -96,7 +98,8 @@ internal sealed class ElectionService(ServiceContext services) : Election.Electi
         }
     }
 
-    public override async Task Observe(LeaderRequest request, IServerStreamWriter<LeaderResponse> responseStream, ServerCallContext context)
+    public override async Task Observe(LeaderRequest request, IServerStreamWriter<LeaderResponse> responseStream,
+        ServerCallContext context)
     {
         try
         {
@@ -121,7 +124,8 @@ internal sealed class ElectionService(ServiceContext services) : Election.Electi
                 {
                     told = owner.Key;
                     toldRevision = owner.ModRevision;
-                    await responseStream.WriteAsync(new LeaderResponse { Header = header, Kv = owner }, context.CancellationToken).ConfigureAwait(false);
+                    await responseStream.WriteAsync(new LeaderResponse { Header = header, Kv = owner },
+                        context.CancellationToken).ConfigureAwait(false);
                 }
 
                 if (await stream.ReadAsync(context.CancellationToken).ConfigureAwait(false) is null)
@@ -146,10 +150,12 @@ internal sealed class ElectionService(ServiceContext services) : Election.Electi
             LeaderKey leader = request.Leader ?? throw NoLeaderField();
             AuthInfo? caller = await services.CallerAsync(context).ConfigureAwait(false);
             var txn = new TxnRequest();
-            txn.Compare.Add(new Compare { Key = leader.Key, Target = Compare.Types.CompareTarget.Create, CreateRevision = leader.Rev });
+            txn.Compare.Add(new Compare { Key = leader.Key, Target = Compare.Types.CompareTarget.Create,
+                CreateRevision = leader.Rev });
             txn.Success.Add(new RequestOp { RequestDeleteRange = new DeleteRangeRequest { Key = leader.Key } });
             RequestValidation.Check(txn, services.Options.MaxTxnOperations);
-            TxnResponse response = await services.ProposeAsync<TxnResponse>(new InternalRaftRequest { Txn = txn }, caller, context.CancellationToken)
+            TxnResponse response = await services.ProposeAsync<TxnResponse>(new InternalRaftRequest { Txn = txn }, caller,
+                context.CancellationToken)
                 .ConfigureAwait(false);
             return new ResignResponse { Header = services.Fill(response.Header) };
         }
@@ -164,7 +170,8 @@ internal sealed class ElectionService(ServiceContext services) : Election.Electi
         var txn = new TxnRequest();
         txn.Compare.Add(new Compare { Key = put.Key, Target = Compare.Types.CompareTarget.Create, CreateRevision = revision });
         txn.Success.Add(new RequestOp { RequestPut = put });
-        TxnResponse response = await services.ProposeAsync<TxnResponse>(new InternalRaftRequest { Txn = txn }, caller, context.CancellationToken)
+        TxnResponse response = await services.ProposeAsync<TxnResponse>(new InternalRaftRequest { Txn = txn }, caller,
+            context.CancellationToken)
             .ConfigureAwait(false);
         return response.Succeeded
             ? services.Fill(response.Header)

@@ -12,8 +12,8 @@ using Quorate.Server.Operations;
 namespace Quorate.Server.Api;
 
 /// <summary>
-/// All that a member answers to clients: gRPC, the JSON gateway, health, metrics (spec 01, 03 §8, §9). A listener adds what it needs to
-/// its services with <see cref="AddTo"/>, and gives its requests to this with <see cref="Map"/>.
+/// All that a member answers to clients: gRPC, the JSON gateway, health, metrics (spec 01, 03 §8, §9). A listener adds what it
+/// needs to its services with <see cref="AddTo"/>, and gives its requests to this with <see cref="Map"/>.
 /// </summary>
 public sealed class EtcdApi
 {
@@ -53,7 +53,8 @@ public sealed class EtcdApi
     public void Map(IApplicationBuilder application, ListenerContent content = ListenerContent.GrpcAndHttp)
     {
         IServiceProvider root = application.ApplicationServices;
-        var dispatcher = new Lazy<GrpcDispatcher>(() => new GrpcDispatcher(root, _services, root.GetRequiredService<GrpcMethods>(), _context, _metrics));
+        var dispatcher = new Lazy<GrpcDispatcher>(() =>
+            new GrpcDispatcher(root, _services, root.GetRequiredService<GrpcMethods>(), _context, _metrics));
         if (content != ListenerContent.Http)
         {
             // Before the first call: all series are there from the start.
@@ -79,7 +80,8 @@ public sealed class EtcdApi
 
     /// <summary>Without TLS, HTTP/2 is for gRPC alone; with it, only what says that it is gRPC (spec 03 §8.5).</summary>
     private static bool IsForGrpc(HttpContext context) =>
-        HttpProtocol.IsHttp2(context.Request.Protocol) && (context.Features.Get<ITlsConnectionFeature>() is null || GrpcDispatcher.IsGrpc(context));
+        HttpProtocol.IsHttp2(context.Request.Protocol)
+            && (context.Features.Get<ITlsConnectionFeature>() is null || GrpcDispatcher.IsGrpc(context));
 
     private async Task HandleHttpAsync(HttpContext context)
     {
@@ -89,7 +91,8 @@ public sealed class EtcdApi
         }
 
         string path = context.Request.Path.Value ?? "/";
-        if (_gateway is not null && path.StartsWith("/v3", StringComparison.Ordinal) && await _gateway.TryHandleAsync(context, path))
+        if (_gateway is not null && path.StartsWith("/v3", StringComparison.Ordinal)
+            && await _gateway.TryHandleAsync(context, path))
         {
             return;
         }
@@ -102,7 +105,8 @@ public sealed class EtcdApi
 
     private sealed class Activator(GrpcServices services) : IGrpcServiceActivator<GrpcServices>
     {
-        public GrpcActivatorHandle<GrpcServices> Create(IServiceProvider serviceProvider) => new(services, created: false, state: null);
+        public GrpcActivatorHandle<GrpcServices> Create(IServiceProvider serviceProvider) =>
+            new(services, created: false, state: null);
 
         public ValueTask ReleaseAsync(GrpcActivatorHandle<GrpcServices> service) => default;
     }

@@ -26,11 +26,13 @@ internal sealed class HealthService(ServiceContext services) : Health.HealthBase
         return Task.FromResult(response);
     }
 
-    public override async Task Watch(HealthCheckRequest request, IServerStreamWriter<HealthCheckResponse> responseStream, ServerCallContext context)
+    public override async Task Watch(HealthCheckRequest request, IServerStreamWriter<HealthCheckResponse> responseStream,
+        ServerCallContext context)
     {
         CheckCall(context);
         await responseStream.WriteAsync(
-            request.Service.Length == 0 ? Status() : new HealthCheckResponse { Status = HealthCheckResponse.Types.ServingStatus.ServiceUnknown },
+            request.Service.Length == 0 ? Status()
+                : new HealthCheckResponse { Status = HealthCheckResponse.Types.ServingStatus.ServiceUnknown },
             context.CancellationToken).ConfigureAwait(false);
         try
         {
@@ -56,6 +58,7 @@ internal sealed class HealthService(ServiceContext services) : Health.HealthBase
 
     private HealthCheckResponse Status() => new()
     {
-        Status = _isServing ? HealthCheckResponse.Types.ServingStatus.Serving : HealthCheckResponse.Types.ServingStatus.NotServing,
+        Status = _isServing ? HealthCheckResponse.Types.ServingStatus.Serving
+            : HealthCheckResponse.Types.ServingStatus.NotServing,
     };
 }

@@ -83,7 +83,8 @@ public sealed class HttpEndpoints(IMember member, MemberMetrics metrics)
         {
             context.Response.ContentType = "text/plain; charset=utf-8";
             bool hasReason = member.Options.CompatVersion >= new Version(3, 5);
-            await context.Response.WriteAsync(hasReason ? "{\"health\":\"true\",\"reason\":\"\"}" : "{\"health\":\"true\"}", context.RequestAborted);
+            await context.Response.WriteAsync(hasReason ? "{\"health\":\"true\",\"reason\":\"\"}" : "{\"health\":\"true\"}",
+                context.RequestAborted);
             return;
         }
 
@@ -123,7 +124,8 @@ public sealed class HttpEndpoints(IMember member, MemberMetrics metrics)
         }
     }
 
-    private Task ProbeAsync(HttpContext context, string type, string? single, string[] checks) => OnlyGetAsync(context, async () =>
+    private Task ProbeAsync(HttpContext context, string type, string? single, string[] checks) =>
+        OnlyGetAsync(context, async () =>
     {
         if (single is not null && !checks.Contains(single))
         {
@@ -134,7 +136,8 @@ public sealed class HttpEndpoints(IMember member, MemberMetrics metrics)
         string?[] excluded = single is null ? [.. context.Request.Query["exclude"]] : [];
         if (excluded.Where(name => !checks.Contains(name)).ToArray() is { Length: > 0 } unknown)
         {
-            member.Options.Log?.Invoke("warn", "some health checks cannot be excluded", [("missing-health-checks", string.Join(',', unknown))]);
+            member.Options.Log?.Invoke("warn", "some health checks cannot be excluded",
+                [("missing-health-checks", string.Join(',', unknown))]);
         }
 
         var lines = new StringBuilder();

@@ -32,13 +32,15 @@ internal sealed class KvService(ServiceContext services) : KV.KVBase
         }
     }
 
-    public override async Task RangeStream(RangeRequest request, IServerStreamWriter<RangeStreamResponse> responseStream, ServerCallContext context)
+    public override async Task RangeStream(RangeRequest request, IServerStreamWriter<RangeStreamResponse> responseStream,
+        ServerCallContext context)
     {
         try
         {
             RequestValidation.Check(request);
             if (request.SortOrder != RangeRequest.Types.SortOrder.None
-                && !(request.SortOrder == RangeRequest.Types.SortOrder.Ascend && request.SortTarget == RangeRequest.Types.SortTarget.Key))
+                && !(request.SortOrder == RangeRequest.Types.SortOrder.Ascend
+                    && request.SortTarget == RangeRequest.Types.SortTarget.Key))
             {
                 throw new RpcException(new Status(StatusCode.Unimplemented, "RangeStream does not support custom sort orders"));
             }
@@ -75,7 +77,8 @@ internal sealed class KvService(ServiceContext services) : KV.KVBase
                     response.More = result.More;
                 }
 
-                await responseStream.WriteAsync(new RangeStreamResponse { RangeResponse = response }, context.CancellationToken).ConfigureAwait(false);
+                await responseStream.WriteAsync(new RangeStreamResponse { RangeResponse = response }, context.CancellationToken)
+                    .ConfigureAwait(false);
                 int limit = services.Member.Options.MaxRequestBytes;
                 chunk = size < limit / 2 ? Math.Max(chunk, chunk * 2) : size > limit * 2 ? Math.Max(chunk / 2, 1) : chunk;
             }
@@ -95,7 +98,8 @@ internal sealed class KvService(ServiceContext services) : KV.KVBase
             services.CheckQuota(Quota.CostOf(request));
             RequestValidation.Check(request);
             AuthInfo? caller = await services.CallerAsync(context).ConfigureAwait(false);
-            PutResponse response = await services.ProposeAsync<PutResponse>(new InternalRaftRequest { Put = request }, caller, context.CancellationToken)
+            PutResponse response = await services.ProposeAsync<PutResponse>(new InternalRaftRequest { Put = request }, caller,
+                context.CancellationToken)
                 .ConfigureAwait(false);
             services.Fill(response.Header);
             return response;
@@ -114,7 +118,8 @@ internal sealed class KvService(ServiceContext services) : KV.KVBase
             RequestValidation.Check(request);
             AuthInfo? caller = await services.CallerAsync(context).ConfigureAwait(false);
             DeleteRangeResponse response = await services
-                .ProposeAsync<DeleteRangeResponse>(new InternalRaftRequest { DeleteRange = request }, caller, context.CancellationToken)
+                .ProposeAsync<DeleteRangeResponse>(new InternalRaftRequest { DeleteRange = request }, caller,
+                    context.CancellationToken)
                 .ConfigureAwait(false);
             services.Fill(response.Header);
             return response;
@@ -155,7 +160,8 @@ internal sealed class KvService(ServiceContext services) : KV.KVBase
             }
             else
             {
-                response = await services.ProposeAsync<TxnResponse>(new InternalRaftRequest { Txn = request }, caller, context.CancellationToken)
+                response = await services.ProposeAsync<TxnResponse>(new InternalRaftRequest { Txn = request }, caller,
+                    context.CancellationToken)
                     .ConfigureAwait(false);
             }
 
@@ -176,7 +182,8 @@ internal sealed class KvService(ServiceContext services) : KV.KVBase
             AuthInfo? caller = await services.CallerAsync(context).ConfigureAwait(false);
             services.Member.Auth.CheckAdmin(caller);
             CompactionResponse response = await services
-                .ProposeAsync<CompactionResponse>(new InternalRaftRequest { Compaction = request }, caller, context.CancellationToken)
+                .ProposeAsync<CompactionResponse>(new InternalRaftRequest { Compaction = request }, caller,
+                    context.CancellationToken)
                 .ConfigureAwait(false);
             response.Header = services.Header();
             return response;
@@ -246,5 +253,6 @@ internal sealed class KvService(ServiceContext services) : KV.KVBase
         }
     }
 
-    private IReadOnlyList<byte[]> KeysOfLease(long lease) => services.Member.Leases.Find(lease) is LeaseInfo found ? found.Keys : [];
+    private IReadOnlyList<byte[]> KeysOfLease(long lease) =>
+        services.Member.Leases.Find(lease) is LeaseInfo found ? found.Keys : [];
 }

@@ -10,7 +10,8 @@ internal sealed class LeaseService(ServiceContext services) : Lease.LeaseBase
 {
     private const long GrantCost = 64;
 
-    public override Task<LeaseGrantResponse> LeaseGrant(LeaseGrantRequest request, ServerCallContext context) => RunAsync(context, async () =>
+    public override Task<LeaseGrantResponse> LeaseGrant(LeaseGrantRequest request, ServerCallContext context) =>
+        RunAsync(context, async () =>
     {
         services.CheckQuota(GrantCost);
         AuthInfo? caller = await services.CallerAsync(context).ConfigureAwait(false);
@@ -22,17 +23,20 @@ internal sealed class LeaseService(ServiceContext services) : Lease.LeaseBase
         }
 
         LeaseGrantResponse response = await services
-            .ProposeAsync<LeaseGrantResponse>(new InternalRaftRequest { LeaseGrant = request }, caller, context.CancellationToken).ConfigureAwait(false);
+            .ProposeAsync<LeaseGrantResponse>(new InternalRaftRequest { LeaseGrant = request }, caller,
+                context.CancellationToken).ConfigureAwait(false);
         response.Header = services.Header();
         return response;
     });
 
-    public override Task<LeaseRevokeResponse> LeaseRevoke(LeaseRevokeRequest request, ServerCallContext context) => RunAsync(context, async () =>
+    public override Task<LeaseRevokeResponse> LeaseRevoke(LeaseRevokeRequest request, ServerCallContext context) =>
+        RunAsync(context, async () =>
     {
         AuthInfo? caller = await services.CallerAsync(context).ConfigureAwait(false);
         services.Member.Auth.CheckCaller(caller);
         LeaseRevokeResponse response = await services
-            .ProposeAsync<LeaseRevokeResponse>(new InternalRaftRequest { LeaseRevoke = request }, caller, context.CancellationToken).ConfigureAwait(false);
+            .ProposeAsync<LeaseRevokeResponse>(new InternalRaftRequest { LeaseRevoke = request }, caller,
+                context.CancellationToken).ConfigureAwait(false);
         response.Header = services.Header();
         return response;
     });
@@ -60,7 +64,8 @@ internal sealed class LeaseService(ServiceContext services) : Lease.LeaseBase
                     services.Member.Options.Metrics.LeasesRenewed.Add();
                 }
 
-                await responseStream.WriteAsync(new LeaseKeepAliveResponse { Header = header, ID = id, TTL = ttl }, context.CancellationToken)
+                await responseStream.WriteAsync(new LeaseKeepAliveResponse { Header = header, ID = id, TTL = ttl },
+                    context.CancellationToken)
                     .ConfigureAwait(false);
             }
         }
@@ -70,11 +75,13 @@ internal sealed class LeaseService(ServiceContext services) : Lease.LeaseBase
         }
     }
 
-    public override Task<LeaseTimeToLiveResponse> LeaseTimeToLive(LeaseTimeToLiveRequest request, ServerCallContext context) => RunAsync(context, async () =>
+    public override Task<LeaseTimeToLiveResponse> LeaseTimeToLive(LeaseTimeToLiveRequest request, ServerCallContext context) =>
+        RunAsync(context, async () =>
     {
         AuthInfo? caller = await services.CallerAsync(context).ConfigureAwait(false);
         services.Member.Auth.CheckCaller(caller);
-        LeaseTimeToLiveResponse response = await services.Member.LeaseTimeToLiveAsync(request.ID, request.Keys, context.CancellationToken)
+        LeaseTimeToLiveResponse response = await services.Member.LeaseTimeToLiveAsync(request.ID, request.Keys,
+            context.CancellationToken)
             .ConfigureAwait(false);
         if (request.Keys)
         {
@@ -85,7 +92,8 @@ internal sealed class LeaseService(ServiceContext services) : Lease.LeaseBase
         return response;
     });
 
-    public override Task<LeaseLeasesResponse> LeaseLeases(LeaseLeasesRequest request, ServerCallContext context) => RunAsync(context, async () =>
+    public override Task<LeaseLeasesResponse> LeaseLeases(LeaseLeasesRequest request, ServerCallContext context) =>
+        RunAsync(context, async () =>
     {
         AuthInfo? caller = await services.CallerAsync(context).ConfigureAwait(false);
         services.Member.Auth.CheckCaller(caller);

@@ -23,9 +23,11 @@ internal sealed class LockService(ServiceContext services) : Protocol.Locks.Lock
             txn.Compare.Add(new Compare { Key = key, Target = Compare.Types.CompareTarget.Create, CreateRevision = 0 });
             txn.Success.Add(new RequestOp { RequestPut = new PutRequest { Key = key, Lease = lease } });
             txn.Failure.Add(new RequestOp { RequestRange = new RangeRequest { Key = key } });
-            TxnResponse entered = await services.ProposeAsync<TxnResponse>(new InternalRaftRequest { Txn = txn }, caller, context.CancellationToken)
+            TxnResponse entered = await services.ProposeAsync<TxnResponse>(new InternalRaftRequest { Txn = txn }, caller,
+                context.CancellationToken)
                 .ConfigureAwait(false);
-            long revision = entered.Succeeded ? entered.Header.Revision : entered.Responses[0].ResponseRange.Kvs[0].CreateRevision;
+            long revision = entered.Succeeded ? entered.Header.Revision
+                : entered.Responses[0].ResponseRange.Kvs[0].CreateRevision;
             try
             {
                 await _waiting.WaitAsync(prefix, revision, context.CancellationToken).ConfigureAwait(false);
@@ -58,7 +60,8 @@ internal sealed class LockService(ServiceContext services) : Protocol.Locks.Lock
             var delete = new DeleteRangeRequest { Key = request.Key };
             RequestValidation.Check(delete);
             DeleteRangeResponse response = await services
-                .ProposeAsync<DeleteRangeResponse>(new InternalRaftRequest { DeleteRange = delete }, caller, context.CancellationToken).ConfigureAwait(false);
+                .ProposeAsync<DeleteRangeResponse>(new InternalRaftRequest { DeleteRange = delete }, caller,
+                    context.CancellationToken).ConfigureAwait(false);
             return new UnlockResponse { Header = services.Fill(response.Header) };
         }
         catch (Exception error)
@@ -68,5 +71,6 @@ internal sealed class LockService(ServiceContext services) : Protocol.Locks.Lock
     }
 
     internal static Exception AsUnknown(Exception error, ServerCallContext context) =>
-        error is EtcdException etcd ? new RpcException(new Status(StatusCode.Unknown, etcd.Message)) : ServiceContext.Translate(error, context);
+        error is EtcdException etcd ? new RpcException(new Status(StatusCode.Unknown, etcd.Message))
+            : ServiceContext.Translate(error, context);
 }

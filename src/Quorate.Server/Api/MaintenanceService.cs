@@ -17,7 +17,8 @@ internal sealed class MaintenanceService(ServiceContext services, HealthService 
 {
     private const int BlobSize = 32 * 1024;
 
-    public override Task<AlarmResponse> Alarm(AlarmRequest request, ServerCallContext context) => RunAsync(context, learnerMay: false, async () =>
+    public override Task<AlarmResponse> Alarm(AlarmRequest request, ServerCallContext context) =>
+        RunAsync(context, learnerMay: false, async () =>
     {
         // In the log these would stop members of other versions for good (spec 03 §4.1).
         if (!Enum.IsDefined(request.Action))
@@ -39,13 +40,15 @@ internal sealed class MaintenanceService(ServiceContext services, HealthService 
             await services.CheckAdminAsync(context).ConfigureAwait(false);
         }
 
-        AlarmResponse response = await services.ProposeAsync<AlarmResponse>(new InternalRaftRequest { Alarm = request }, null, context.CancellationToken)
+        AlarmResponse response = await services.ProposeAsync<AlarmResponse>(new InternalRaftRequest { Alarm = request }, null,
+            context.CancellationToken)
             .ConfigureAwait(false);
         response.Header = services.Header();
         return response;
     });
 
-    public override Task<StatusResponse> Status(StatusRequest request, ServerCallContext context) => RunAsync(context, learnerMay: true, async () =>
+    public override Task<StatusResponse> Status(StatusRequest request, ServerCallContext context) =>
+        RunAsync(context, learnerMay: true, async () =>
     {
         await services.CheckCallerAsync(context).ConfigureAwait(false);
         Replication.IMember member = services.Member;
@@ -65,7 +68,8 @@ internal sealed class MaintenanceService(ServiceContext services, HealthService 
         if (isNew)
         {
             response.StorageVersion = StorageVersion();
-            response.DbSizeQuota = member.Options.QuotaBackendBytes == 0 ? 2L * 1024 * 1024 * 1024 : member.Options.QuotaBackendBytes;
+            response.DbSizeQuota = member.Options.QuotaBackendBytes == 0 ? 2L * 1024 * 1024 * 1024
+                : member.Options.QuotaBackendBytes;
             response.DowngradeInfo = member.Cluster.DowngradeTarget is { } target
                 ? new DowngradeInfo { Enabled = true, TargetVersion = $"{target.Major}.{target.Minor}.0" }
                 : new DowngradeInfo();
@@ -78,13 +82,15 @@ internal sealed class MaintenanceService(ServiceContext services, HealthService 
 
         foreach (AlarmMember alarm in member.Alarms)
         {
-            response.Errors.Add((alarm.MemberID == 0 ? "" : $"memberID:{alarm.MemberID} ") + $"alarm:{alarm.Alarm.ToString().ToUpperInvariant()} ");
+            response.Errors.Add((alarm.MemberID == 0 ? "" : $"memberID:{alarm.MemberID} ")
+                + $"alarm:{alarm.Alarm.ToString().ToUpperInvariant()} ");
         }
 
         return response;
     });
 
-    public override Task<DefragmentResponse> Defragment(DefragmentRequest request, ServerCallContext context) => RunAsync(context, learnerMay: false, async () =>
+    public override Task<DefragmentResponse> Defragment(DefragmentRequest request, ServerCallContext context) =>
+        RunAsync(context, learnerMay: false, async () =>
     {
         await services.CheckAdminAsync(context).ConfigureAwait(false);
         health.SetServing(!services.Options.StopOnDefrag);
@@ -104,7 +110,8 @@ internal sealed class MaintenanceService(ServiceContext services, HealthService 
         return new DefragmentResponse();
     });
 
-    public override Task<HashResponse> Hash(HashRequest request, ServerCallContext context) => RunAsync(context, learnerMay: false, async () =>
+    public override Task<HashResponse> Hash(HashRequest request, ServerCallContext context) =>
+        RunAsync(context, learnerMay: false, async () =>
     {
         await services.CheckAdminAsync(context).ConfigureAwait(false);
         using BoltReadTransaction copy = await services.Member.SnapshotAsync(context.CancellationToken).ConfigureAwait(false);
@@ -114,13 +121,15 @@ internal sealed class MaintenanceService(ServiceContext services, HealthService 
         return response;
     });
 
-    public override Task<HashKVResponse> HashKV(HashKVRequest request, ServerCallContext context) => RunAsync(context, learnerMay: false, async () =>
+    public override Task<HashKVResponse> HashKV(HashKVRequest request, ServerCallContext context) =>
+        RunAsync(context, learnerMay: false, async () =>
     {
         await services.CheckAdminAsync(context).ConfigureAwait(false);
         long start = Stopwatch.GetTimestamp();
         KeyHash hash = services.Member.Keyspace.HashKv(request.Revision);
         services.Member.Options.Metrics.KeyHash.ObserveSince(start);
-        var response = new HashKVResponse { Header = services.Header(hash.Revision), Hash = hash.Hash, CompactRevision = hash.CompactRevision };
+        var response = new HashKVResponse { Header = services.Header(hash.Revision), Hash = hash.Hash,
+            CompactRevision = hash.CompactRevision };
         if (services.Member.Options.CompatVersion >= new Version(3, 6))
         {
             response.HashRevision = hash.HashRevision;
@@ -129,7 +138,8 @@ internal sealed class MaintenanceService(ServiceContext services, HealthService 
         return response;
     });
 
-    public override async Task Snapshot(SnapshotRequest request, IServerStreamWriter<SnapshotResponse> responseStream, ServerCallContext context)
+    public override async Task Snapshot(SnapshotRequest request, IServerStreamWriter<SnapshotResponse> responseStream,
+        ServerCallContext context)
     {
         try
         {
@@ -145,11 +155,13 @@ internal sealed class MaintenanceService(ServiceContext services, HealthService 
                 hash.AppendData(blob);
                 remaining -= (ulong)blob.Length;
                 await responseStream.WriteAsync(
-                    new SnapshotResponse { RemainingBytes = remaining, Blob = UnsafeByteOperations.UnsafeWrap(blob), Version = version },
+                    new SnapshotResponse { RemainingBytes = remaining, Blob = UnsafeByteOperations.UnsafeWrap(blob),
+                        Version = version },
                     context.CancellationToken).ConfigureAwait(false);
             }
 
-            await responseStream.WriteAsync(new SnapshotResponse { Blob = ByteString.CopyFrom(hash.GetHashAndReset()), Version = version }, context.CancellationToken)
+            await responseStream.WriteAsync(new SnapshotResponse { Blob = ByteString.CopyFrom(hash.GetHashAndReset()),
+                Version = version }, context.CancellationToken)
                 .ConfigureAwait(false);
             services.Member.Options.Metrics.BackendSnapshot.ObserveSince(start);
         }
@@ -159,7 +171,8 @@ internal sealed class MaintenanceService(ServiceContext services, HealthService 
         }
     }
 
-    public override Task<MoveLeaderResponse> MoveLeader(MoveLeaderRequest request, ServerCallContext context) => RunAsync(context, learnerMay: false, async () =>
+    public override Task<MoveLeaderResponse> MoveLeader(MoveLeaderRequest request, ServerCallContext context) =>
+        RunAsync(context, learnerMay: false, async () =>
     {
         await services.CheckAdminAsync(context).ConfigureAwait(false);
         if (!services.Member.IsLeader)
@@ -171,7 +184,8 @@ internal sealed class MaintenanceService(ServiceContext services, HealthService 
         return new MoveLeaderResponse();
     });
 
-    public override Task<DowngradeResponse> Downgrade(DowngradeRequest request, ServerCallContext context) => RunAsync(context, learnerMay: false, async () =>
+    public override Task<DowngradeResponse> Downgrade(DowngradeRequest request, ServerCallContext context) =>
+        RunAsync(context, learnerMay: false, async () =>
     {
         await services.CheckAdminAsync(context).ConfigureAwait(false);
         switch (request.Action)
@@ -181,7 +195,8 @@ internal sealed class MaintenanceService(ServiceContext services, HealthService 
                 break;
             case DowngradeRequest.Types.DowngradeAction.Enable:
                 Version target = await ValidateDowngradeAsync(request.Version, context).ConfigureAwait(false);
-                await SetDowngradeAsync(new() { Enabled = true, Ver = $"{target.Major}.{target.Minor}.0" }, context).ConfigureAwait(false);
+                await SetDowngradeAsync(new() { Enabled = true, Ver = $"{target.Major}.{target.Minor}.0" }, context)
+                    .ConfigureAwait(false);
                 break;
             case DowngradeRequest.Types.DowngradeAction.Cancel:
                 await services.ReadBarrierAsync(context.CancellationToken).ConfigureAwait(false);
@@ -200,7 +215,8 @@ internal sealed class MaintenanceService(ServiceContext services, HealthService 
         }
 
         Version version = services.Member.Cluster.Version!;
-        return new DowngradeResponse { Header = services.Header(), Version = version.ToString(2) + (services.Member.Options.CompatVersion < new Version(3, 6) ? ".0" : "") };
+        return new DowngradeResponse { Header = services.Header(), Version = version.ToString(2)
+            + (services.Member.Options.CompatVersion < new Version(3, 6) ? ".0" : "") };
     });
 
     private async Task<Version> ValidateDowngradeAsync(string text, ServerCallContext context)
@@ -211,7 +227,8 @@ internal sealed class MaintenanceService(ServiceContext services, HealthService 
         }
 
         await services.ReadBarrierAsync(context.CancellationToken).ConfigureAwait(false);
-        Version current = services.Member.Cluster.Version ?? throw services.AsOfVersion(EtcdErrors.ClusterVersionNotFoundDuringDowngrade);
+        Version current = services.Member.Cluster.Version
+            ?? throw services.AsOfVersion(EtcdErrors.ClusterVersionNotFoundDuringDowngrade);
         if (target != new Version(current.Major, Math.Max(current.Minor - 1, 0)))
         {
             throw EtcdErrors.InvalidDowngradeTargetVersion;
@@ -221,7 +238,8 @@ internal sealed class MaintenanceService(ServiceContext services, HealthService 
     }
 
     private async Task SetDowngradeAsync(Protocol.Membership.DowngradeInfoSetRequest request, ServerCallContext context) =>
-        await services.Member.ProposeAsync(new InternalRaftRequest { DowngradeInfoSet = request }, context.CancellationToken).ConfigureAwait(false);
+        await services.Member.ProposeAsync(new InternalRaftRequest { DowngradeInfoSet = request }, context.CancellationToken)
+            .ConfigureAwait(false);
 
     private string StorageVersion() => Encoding.ASCII.GetString(services.Member.Backend.ReadMeta(MetaKeys.StorageVersion));
 

@@ -5,7 +5,9 @@ using Quorate.Server.Replication;
 
 namespace Quorate.Server.Api;
 
-/// <summary>Writes a RangeResponse from rows, which are encoded key-value pairs already (spec 01 §3), without making messages of them.</summary>
+/// <summary>
+/// Writes a RangeResponse from rows, which are encoded key-value pairs already (spec 01 §3), without making messages of them.
+/// </summary>
 internal struct RangeEncoding
 {
     private const byte PairTag = 0x12, MoreTag = 0x18, CountTag = 0x20;
@@ -103,6 +105,8 @@ internal struct RangeEncoding
         output.Advance(length + WireNumbers.Field(span[length..], CountTag, (ulong)_result.Count));
     }
 
-    private static int KeyOnlySize(in RowParts row) => WireNumbers.NestedSize(row.Key.Length) + WireNumbers.FieldSize((ulong)row.Created)
-        + WireNumbers.FieldSize((ulong)row.Modified) + WireNumbers.FieldSize((ulong)row.Version) + WireNumbers.FieldSize((ulong)row.Lease);
+    private static int KeyOnlySize(in RowParts row) =>
+        WireNumbers.NestedSize(row.Key.Length) + WireNumbers.FieldSize((ulong)row.Created)
+        + WireNumbers.FieldSize((ulong)row.Modified) + WireNumbers.FieldSize((ulong)row.Version)
+            + WireNumbers.FieldSize((ulong)row.Lease);
 }

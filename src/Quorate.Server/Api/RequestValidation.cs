@@ -54,9 +54,11 @@ internal static class RequestValidation
     }
 
     /// <summary>All it does is read; it need not go through the log.</summary>
-    public static bool IsReadOnly(TxnRequest request) => OnlyReads(request.Success, isSerializable: false) && OnlyReads(request.Failure, isSerializable: false);
+    public static bool IsReadOnly(TxnRequest request) =>
+        OnlyReads(request.Success, isSerializable: false) && OnlyReads(request.Failure, isSerializable: false);
 
-    public static bool IsSerializable(TxnRequest request) => OnlyReads(request.Success, isSerializable: true) && OnlyReads(request.Failure, isSerializable: true);
+    public static bool IsSerializable(TxnRequest request) =>
+        OnlyReads(request.Success, isSerializable: true) && OnlyReads(request.Failure, isSerializable: true);
 
     private static bool OnlyReads(RepeatedField<RequestOp> branch, bool isSerializable)
     {
@@ -132,7 +134,8 @@ internal static class RequestValidation
     }
 
     /// <summary>The rule on one branch, whose order of steps shows in what is allowed (spec 02 §5.3).</summary>
-    private static void CheckDuplicates(RepeatedField<RequestOp> branch, out HashSet<ByteString> puts, out List<(ByteString Start, ByteString End)> deletes)
+    private static void CheckDuplicates(RepeatedField<RequestOp> branch, out HashSet<ByteString> puts,
+        out List<(ByteString Start, ByteString End)> deletes)
     {
         puts = [];
         deletes = [];
@@ -180,7 +183,8 @@ internal static class RequestValidation
     {
         foreach ((ByteString start, ByteString end) in deletes)
         {
-            if (end.IsEmpty ? key == start : key.Span.SequenceCompareTo(start.Span) >= 0 && key.Span.SequenceCompareTo(end.Span) < 0)
+            if (end.IsEmpty ? key == start : key.Span.SequenceCompareTo(start.Span) >= 0
+                && key.Span.SequenceCompareTo(end.Span) < 0)
             {
                 return true;
             }

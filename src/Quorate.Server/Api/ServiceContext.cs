@@ -8,7 +8,9 @@ using Quorate.Server.Replication;
 
 namespace Quorate.Server.Api;
 
-/// <summary>What all services do around a call: who asks, may he, the header of the answer, and errors as etcd tells them.</summary>
+/// <summary>
+/// What all services do around a call: who asks, may he, the header of the answer, and errors as etcd tells them.
+/// </summary>
 public sealed class ServiceContext(IMember member, ApiOptions options)
 {
     private readonly RequestTimes _times = new(member.Options.Metrics);
@@ -68,22 +70,25 @@ public sealed class ServiceContext(IMember member, ApiOptions options)
         member.Options.CompatVersion >= new Version(3, 6) ? error : new EtcdException(StatusCode.Unavailable, error.Message);
 
     /// <summary>The header of a request of the server's own: with auth on it is made in the name of somebody who may.</summary>
-    public RequestHeader? InRootsName() => member.Auth.IsEnabled ? new RequestHeader { Username = "root", AuthRevision = member.Auth.Revision } : null;
+    public RequestHeader? InRootsName() =>
+        member.Auth.IsEnabled ? new RequestHeader { Username = "root", AuthRevision = member.Auth.Revision } : null;
 
     public static bool WantsLeader(ServerCallContext call) => MetadataOf(call, "hasleader") == "true";
 
     /// <summary>
-    /// Metadata of a call; null if it is not there. The collection of gRPC would be made of all headers for each call, so it is not
-    /// asked for.
+    /// Metadata of a call; null if it is not there. The collection of gRPC would be made of all headers for each call, so it is
+    /// not asked for.
     /// </summary>
     public static string? MetadataOf(ServerCallContext call, string name) =>
         call is Gateway.GatewayCall gateway ? gateway.MetadataOf(name)
         : HttpOf(call).Request.Headers.TryGetValue(name, out Microsoft.Extensions.Primitives.StringValues values) ? values[0]
         : null;
 
-    public static HttpContext HttpOf(ServerCallContext call) => call is Rpc.DirectCall direct ? direct.Http : call.GetHttpContext();
+    public static HttpContext HttpOf(ServerCallContext call) =>
+        call is Rpc.DirectCall direct ? direct.Http : call.GetHttpContext();
 
-    public void Log(string level, string message, params (string Key, object? Value)[] fields) => member.Options.Log?.Invoke(level, message, fields);
+    public void Log(string level, string message, params (string Key, object? Value)[] fields) =>
+        member.Options.Log?.Invoke(level, message, fields);
 
     /// <summary>The caller's token as it was given; null for none.</summary>
     public static string? TokenOf(ServerCallContext call)
@@ -113,7 +118,8 @@ public sealed class ServiceContext(IMember member, ApiOptions options)
         if (options.ClientCertAuth && HttpOf(call).Connection.ClientCertificate is { } certificate
             && call is not Gateway.GatewayCall)
         {
-            return new AuthInfo(certificate.GetNameInfo(System.Security.Cryptography.X509Certificates.X509NameType.SimpleName, false), member.Auth.Revision);
+            return new AuthInfo(certificate.GetNameInfo(System.Security.Cryptography.X509Certificates.X509NameType.SimpleName,
+                false), member.Auth.Revision);
         }
 
         return null;
@@ -149,7 +155,8 @@ public sealed class ServiceContext(IMember member, ApiOptions options)
             }
             catch (EtcdException error)
             {
-                (error.Message == EtcdErrors.TimedOut.Message ? member.Options.Metrics.SlowReads : member.Options.Metrics.FailedReads).Add();
+                (error.Message == EtcdErrors.TimedOut.Message ? member.Options.Metrics.SlowReads
+                    : member.Options.Metrics.FailedReads).Add();
                 throw;
             }
         }
@@ -174,7 +181,8 @@ public sealed class ServiceContext(IMember member, ApiOptions options)
         catch (Exception error)
         {
             _times.Of(request, isSuccess: false).ObserveSince(start);
-            if (error is OperationCanceledException or EtcdException { Code: StatusCode.Unavailable } || error.Message == EtcdErrors.TooManyRequests.Message)
+            if (error is OperationCanceledException or EtcdException { Code: StatusCode.Unavailable }
+                || error.Message == EtcdErrors.TooManyRequests.Message)
             {
                 member.Options.Metrics.FailedProposals.Add();
             }
@@ -183,7 +191,9 @@ public sealed class ServiceContext(IMember member, ApiOptions options)
         }
     }
 
-    /// <summary>Refuses what there is no space for, and raises the alarm (spec 02 §9). Before everything else: an empty key included.</summary>
+    /// <summary>
+    /// Refuses what there is no space for, and raises the alarm (spec 02 §9). Before everything else: an empty key included.
+    /// </summary>
     public void CheckQuota(long cost)
     {
         long quota = member.Quota;
@@ -196,7 +206,8 @@ public sealed class ServiceContext(IMember member, ApiOptions options)
 
     private async Task RaiseNoSpaceAsync()
     {
-        var alarm = new AlarmRequest { Action = AlarmRequest.Types.AlarmAction.Activate, MemberID = member.Id, Alarm = AlarmType.Nospace };
+        var alarm = new AlarmRequest { Action = AlarmRequest.Types.AlarmAction.Activate, MemberID = member.Id,
+            Alarm = AlarmType.Nospace };
         try
         {
             await member.ProposeAsync(new InternalRaftRequest { Alarm = alarm }, CancellationToken.None).ConfigureAwait(false);
@@ -217,18 +228,21 @@ public sealed class ServiceContext(IMember member, ApiOptions options)
             HttpContext http = HttpOf(call);
             Log("warn", "request stats", ("start time", (DateTime.UtcNow - took).ToString("O")), ("time spent", took),
                 ("remote", $"{http.Connection.RemoteIpAddress}:{http.Connection.RemotePort}"), ("response type", call.Method),
-                ("request count", -1), ("request size", -1), ("response count", -1), ("response size", -1), ("request content", ""));
+                ("request count", -1), ("request size", -1), ("response count", -1), ("response size", -1),
+                    ("request content", ""));
         }
     }
 
     /// <summary>Whether a read took longer than it should; then it is to be logged.</summary>
-    public bool IsSlowRead(long start, out TimeSpan took) => (took = Stopwatch.GetElapsedTime(start)) > member.Options.WarningApplyDuration;
+    public bool IsSlowRead(long start, out TimeSpan took) =>
+        (took = Stopwatch.GetElapsedTime(start)) > member.Options.WarningApplyDuration;
 
     public void LogSlowRead(string prefix, TimeSpan took, string request, string response)
     {
         member.Options.Metrics.SlowApplies.Add();
         Log("warn", "apply request took too long", ("took", GoDuration.Format(took)),
-            ("expected-duration", GoDuration.Format(member.Options.WarningApplyDuration)), ("prefix", prefix), ("request", request), ("response", response));
+            ("expected-duration", GoDuration.Format(member.Options.WarningApplyDuration)), ("prefix", prefix),
+                ("request", request), ("response", response));
     }
 
     /// <summary>An error as the client is to see it.</summary>
@@ -236,7 +250,8 @@ public sealed class ServiceContext(IMember member, ApiOptions options)
     {
         RpcException => error,
         EtcdException etcd => new RpcException(new Status(etcd.Code, etcd.Message)),
-        OperationCanceledException when call.Deadline <= DateTime.UtcNow => new RpcException(new Status(StatusCode.DeadlineExceeded, "context deadline exceeded")),
+        OperationCanceledException when call.Deadline <= DateTime.UtcNow =>
+            new RpcException(new Status(StatusCode.DeadlineExceeded, "context deadline exceeded")),
         OperationCanceledException => new RpcException(new Status(StatusCode.Cancelled, "context canceled")),
         _ => new RpcException(new Status(StatusCode.Unknown, error.Message)),
     };

@@ -7,14 +7,17 @@ using Quorate.Protocol.KeyValues;
 
 namespace Quorate.Server.Api;
 
-/// <summary>What the lock and the election service share: a queue of keys under a prefix, whose oldest is the owner (spec 03 §7).</summary>
+/// <summary>
+/// What the lock and the election service share: a queue of keys under a prefix, whose oldest is the owner (spec 03 §7).
+/// </summary>
 internal sealed class Waiting(ServiceContext services)
 {
     private const long SessionTtl = 60;
 
     /// <summary>The key of a candidate: its lease is its name.</summary>
     public static ByteString KeyOf(ByteString prefix, long lease) =>
-        ByteString.CopyFrom([.. prefix.Span, .. Encoding.ASCII.GetBytes(lease < 0 ? $"-{(ulong)-lease:x}" : lease.ToString("x"))]);
+        ByteString.CopyFrom([.. prefix.Span,
+            .. Encoding.ASCII.GetBytes(lease < 0 ? $"-{(ulong)-lease:x}" : lease.ToString("x"))]);
 
     /// <summary>What the keys under a name begin with. Names are bytes, not text.</summary>
     public static ByteString PrefixOf(ByteString name) => ByteString.CopyFrom([.. name.Span, (byte)'/']);
@@ -25,7 +28,8 @@ internal sealed class Waiting(ServiceContext services)
         try
         {
             await services.Member.ProposeAsync(
-                new InternalRaftRequest { DeleteRange = new DeleteRangeRequest { Key = key }, Header = services.InRootsName() }, CancellationToken.None)
+                new InternalRaftRequest { DeleteRange = new DeleteRangeRequest { Key = key }, Header = services.InRootsName() },
+                    CancellationToken.None)
                 .ConfigureAwait(false);
         }
         catch (EtcdException)

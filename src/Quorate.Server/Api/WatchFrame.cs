@@ -16,7 +16,8 @@ namespace Quorate.Server.Api;
 /// <param name="isFragment">More of the same output follows.</param>
 internal sealed class WatchFrame(IMember member, WatchOutput output, int first, int count, byte[]?[]? previous, bool isFragment)
 {
-    private const byte IdTag = 0x10, CreatedTag = 0x18, CanceledTag = 0x20, CompactTag = 0x28, ReasonTag = 0x32, FragmentTag = 0x38, EventTag = 0x5a,
+    private const byte IdTag = 0x10, CreatedTag = 0x18, CanceledTag = 0x20, CompactTag = 0x28, ReasonTag = 0x32,
+        FragmentTag = 0x38, EventTag = 0x5a,
         PreviousTag = 0x1a;
 
     private readonly HeaderEncoding _header = new(member, output.Revision);
@@ -111,7 +112,8 @@ internal sealed class WatchFrame(IMember member, WatchOutput output, int first, 
         output.Events[index].Encoded.Length + (previous?[index] is { } before ? WireNumbers.NestedSize(before.Length) : 0);
 
     /// <summary>All but the events and the mark of a fragment.</summary>
-    private static int HeadSize(in HeaderEncoding header, WatchOutput output) => header.Size + WireNumbers.FieldSize((ulong)output.WatchId)
+    private static int HeadSize(in HeaderEncoding header, WatchOutput output) =>
+        header.Size + WireNumbers.FieldSize((ulong)output.WatchId)
         + (output.Created ? 2 : 0) + (output.Canceled ? 2 : 0) + WireNumbers.FieldSize((ulong)output.CompactRevision)
         + (output.CancelReason.Length > 0 ? WireNumbers.NestedSize(Encoding.UTF8.GetByteCount(output.CancelReason)) : 0);
 }

@@ -14,18 +14,21 @@ internal sealed class WatchService(ServiceContext services) : Watch.WatchBase
 
     private static readonly WriteOptions s_more = new(WriteFlags.BufferHint), s_last = new();
 
-    public override Task Watch(IAsyncStreamReader<WatchRequest> requestStream, IServerStreamWriter<WatchResponse> responseStream, ServerCallContext context) =>
+    public override Task Watch(IAsyncStreamReader<WatchRequest> requestStream,
+        IServerStreamWriter<WatchResponse> responseStream, ServerCallContext context) =>
         RunAsync(requestStream, (frame, _, cancellation) => responseStream.WriteAsync(frame.ToMessage(), cancellation), context);
 
     /// <summary>The same without messages.</summary>
-    public Task WatchInFrames(IAsyncStreamReader<WatchRequest> requestStream, IServerStreamWriter<WatchFrame> responseStream, ServerCallContext context) =>
+    public Task WatchInFrames(IAsyncStreamReader<WatchRequest> requestStream, IServerStreamWriter<WatchFrame> responseStream,
+        ServerCallContext context) =>
         RunAsync(requestStream, (frame, isLast, cancellation) =>
         {
             responseStream.WriteOptions = isLast ? s_last : s_more;
             return responseStream.WriteAsync(frame, cancellation);
         }, context);
 
-    private async Task RunAsync(IAsyncStreamReader<WatchRequest> requestStream, Func<WatchFrame, bool, CancellationToken, Task> write, ServerCallContext context)
+    private async Task RunAsync(IAsyncStreamReader<WatchRequest> requestStream, Func<WatchFrame, bool, CancellationToken,
+        Task> write, ServerCallContext context)
     {
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(context.CancellationToken);
         using WatchStream stream = services.Member.Watches.Open();
@@ -65,7 +68,8 @@ internal sealed class WatchService(ServiceContext services) : Watch.WatchBase
         ? [.. output.Events.Select(change => services.Member.Watches.PreviousOf(change)?.ToByteArray())]
         : null;
 
-    private async Task SendAsync(WatchStream stream, Func<WatchFrame, bool, CancellationToken, Task> write, CancellationToken cancellation)
+    private async Task SendAsync(WatchStream stream, Func<WatchFrame, bool, CancellationToken, Task> write,
+        CancellationToken cancellation)
     {
         WatchOutput? output = await stream.ReadAsync(cancellation).ConfigureAwait(false);
         int unsent = 0;
@@ -86,7 +90,8 @@ internal sealed class WatchService(ServiceContext services) : Watch.WatchBase
         }
     }
 
-    private async Task ReadRequestsAsync(IAsyncStreamReader<WatchRequest> requests, WatchStream stream, ServerCallContext context, CancellationToken cancellation)
+    private async Task ReadRequestsAsync(IAsyncStreamReader<WatchRequest> requests, WatchStream stream,
+        ServerCallContext context, CancellationToken cancellation)
     {
         // After the client's half-close the stream stays, and events flow on.
         while (await requests.MoveNext(cancellation).ConfigureAwait(false))

@@ -2,7 +2,9 @@ using Google.Protobuf;
 
 namespace Quorate.Server.Api;
 
-/// <summary>Numbers as protobuf has them, for what is written without messages. Fields up to 15 only, whose tags are one byte.</summary>
+/// <summary>
+/// Numbers as protobuf has them, for what is written without messages. Fields up to 15 only, whose tags are one byte.
+/// </summary>
 internal static class WireNumbers
 {
     /// <summary>Tag and longest number.</summary>

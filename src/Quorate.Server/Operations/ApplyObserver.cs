@@ -5,7 +5,9 @@ using Quorate.Server.Replication;
 
 namespace Quorate.Server.Operations;
 
-/// <summary>Counts and times what is applied, and logs what takes too long (spec 06 §12.6, §15). Used by the applying thread alone.</summary>
+/// <summary>
+/// Counts and times what is applied, and logs what takes too long (spec 06 §12.6, §15). Used by the applying thread alone.
+/// </summary>
 public sealed class ApplyObserver(MemberMetrics metrics, MemberOptions options)
 {
     private readonly Dictionary<(string Operation, bool IsSuccess), Histogram> _times = [];
@@ -123,9 +125,12 @@ public sealed class ApplyObserver(MemberMetrics metrics, MemberOptions options)
         metrics.SlowApplies.Add();
         (string, object?)[] fields =
         [
-            ("took", GoDuration.Format(took)), ("expected-duration", GoDuration.Format(options.WarningApplyDuration)), ("prefix", ""),
-            ("request", RequestText.Of(request)), ("response", response is Google.Protobuf.IMessage message ? $"size:{message.CalculateSize()}" : ""),
+            ("took", GoDuration.Format(took)), ("expected-duration", GoDuration.Format(options.WarningApplyDuration)),
+                ("prefix", ""),
+            ("request", RequestText.Of(request)),
+                ("response", response is Google.Protobuf.IMessage message ? $"size:{message.CalculateSize()}" : ""),
         ];
-        options.Log?.Invoke("warn", "apply request took too long", error is null ? fields : [.. fields, ("error", RequestText.WithoutPrefix(error.Message))]);
+        options.Log?.Invoke("warn", "apply request took too long", error is null ? fields
+            : [.. fields, ("error", RequestText.WithoutPrefix(error.Message))]);
     }
 }

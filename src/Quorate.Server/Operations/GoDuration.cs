@@ -25,8 +25,11 @@ public static class GoDuration
         }
 
         long hours = (long)duration.TotalHours;
-        string seconds = Number(duration.Seconds + ((duration.Ticks % TimeSpan.TicksPerSecond) / (double)TimeSpan.TicksPerSecond), "s");
-        return sign + (hours > 0 ? $"{hours}h{duration.Minutes}m{seconds}" : duration.Minutes > 0 ? $"{duration.Minutes}m{seconds}" : seconds);
+        string seconds = Number(duration.Seconds
+            + ((duration.Ticks % TimeSpan.TicksPerSecond) / (double)TimeSpan.TicksPerSecond), "s");
+        return sign
+            + (hours > 0 ? $"{hours}h{duration.Minutes}m{seconds}" : duration.Minutes > 0 ? $"{duration.Minutes}m{seconds}"
+                : seconds);
     }
 
     private static string Number(double value, string unit) => value.ToString("0.#######", CultureInfo.InvariantCulture) + unit;

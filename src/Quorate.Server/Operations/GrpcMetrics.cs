@@ -11,7 +11,8 @@ public sealed class GrpcMetrics
 
     private const int MaxVersions = 100;
 
-    private readonly ConcurrentDictionary<string, (Lazy<Counter> Unary, Lazy<Counter> Stream)> _byVersion = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string,
+        (Lazy<Counter> Unary, Lazy<Counter> Stream)> _byVersion = new(StringComparer.Ordinal);
     private readonly LabeledFamily<Counter> _started, _handled, _received, _sent, _requests;
     private readonly LabeledFamily<Histogram>? _times;
 
@@ -23,7 +24,8 @@ public sealed class GrpcMetrics
         _received = registry.Counters("grpc_server_msg_received_total", "Messages that came from clients.", labels);
         _sent = registry.Counters("grpc_server_msg_sent_total", "Messages sent to clients.", labels);
         _times = isExtensive ? registry.Histograms("grpc_server_handling_seconds", "Time of a call.", s_bounds, labels) : null;
-        _requests = registry.Counters("etcd_server_client_requests_total", "Calls, by the version that the client says it has.", "client_api_version", "type");
+        _requests = registry.Counters("etcd_server_client_requests_total", "Calls, by the version that the client says it has.",
+            "client_api_version", "type");
     }
 
     /// <summary>The series of a method; keep what this returns. All of them are there from then on.</summary>
@@ -39,7 +41,8 @@ public sealed class GrpcMetrics
         return new MethodMetrics(
             type == MethodType.Unary,
             _started.With(method, service, kind),
-            [.. Enumerable.Range(0, MethodMetrics.CodeCount).Select(code => _handled.With(NameOf((StatusCode)code), method, service, kind))],
+            [.. Enumerable.Range(0, MethodMetrics.CodeCount)
+                .Select(code => _handled.With(NameOf((StatusCode)code), method, service, kind))],
             _received.With(method, service, kind),
             _sent.With(method, service, kind),
             _times?.With(method, service, kind));
@@ -54,7 +57,8 @@ public sealed class GrpcMetrics
             // A client may say anything: it must not fill the memory.
             clientVersion = _byVersion.Count < MaxVersions ? clientVersion : "unknown";
             counters = _byVersion.GetOrAdd(clientVersion, version =>
-                (new Lazy<Counter>(() => _requests.With(version, "unary")), new Lazy<Counter>(() => _requests.With(version, "stream"))));
+                (new Lazy<Counter>(() => _requests.With(version, "unary")),
+                    new Lazy<Counter>(() => _requests.With(version, "stream"))));
         }
 
         (isUnary ? counters.Unary : counters.Stream).Value.Add();

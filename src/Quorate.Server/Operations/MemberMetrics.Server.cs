@@ -16,9 +16,11 @@ public sealed partial class MemberMetrics
     private LabeledFamily<Gauge>? _alarms;
 
     /// <summary>Times that a leader became known who is not the last one.</summary>
-    public Counter LeaderChanges => field ??= Count("etcd_server_leader_changes_seen_total", "Changes of the leader that were seen.");
+    public Counter LeaderChanges =>
+        field ??= Count("etcd_server_leader_changes_seen_total", "Changes of the leader that were seen.");
 
-    public Counter HeartbeatFailures => field ??= Count("etcd_server_heartbeat_send_failures_total", "Heartbeats that left too late.");
+    public Counter HeartbeatFailures =>
+        field ??= Count("etcd_server_heartbeat_send_failures_total", "Heartbeats that left too late.");
 
     public Counter SlowApplies => field ??= Count("etcd_server_slow_apply_total", "Requests that took too long to apply.");
 
@@ -28,9 +30,11 @@ public sealed partial class MemberMetrics
 
     /// <summary>1 while a received snapshot is being applied.</summary>
     public Gauge SnapshotsApplying =>
-        field ??= _registry.Gauge("etcd_server_snapshot_apply_in_progress_total", "1 while a snapshot of the leader is being applied.");
+        field ??= _registry.Gauge("etcd_server_snapshot_apply_in_progress_total",
+            "1 while a snapshot of the leader is being applied.");
 
-    public Counter FailedProposals => field ??= Count("etcd_server_proposals_failed_total", "Proposals that were refused or timed out.");
+    public Counter FailedProposals =>
+        field ??= Count("etcd_server_proposals_failed_total", "Proposals that were refused or timed out.");
 
     public Counter HealthSuccesses => field ??= Count("etcd_server_health_success", "Checks of health that passed.");
 
@@ -55,7 +59,8 @@ public sealed partial class MemberMetrics
     public void CountAlarm(ulong memberId, string type, int difference) => _alarms!.With(type, $"{memberId:x}").Add(difference);
 
     /// <summary>The times of applying requests of a kind, such as Put; keep what this returns.</summary>
-    public Histogram ApplyTimes(string operation, bool isSuccess) => _applyTimes!.With(operation, isSuccess ? "true" : "false", "v3");
+    public Histogram ApplyTimes(string operation, bool isSuccess) =>
+        _applyTimes!.With(operation, isSuccess ? "true" : "false", "v3");
 
     public Histogram RangeTimes(bool isSuccess) => _rangeTimes!.With(isSuccess ? "true" : "false");
 
@@ -72,9 +77,13 @@ public sealed partial class MemberMetrics
             Histogram.Doubling(0.0001, ApplyBuckets), "success");
         _requestTimes = _registry.Histograms("etcd_server_request_duration_seconds", "Time of a whole request.",
             Histogram.Doubling(0.001, RequestBuckets), "success", "type");
-        _healthChecks = _registry.Counters("etcd_server_healthchecks_total", "Checks of livez and readyz.", "name", "status", "type");
-        _healthStates = _registry.Gauges("etcd_server_healthcheck", "The last outcome of a check: 1 for success, else 0.", "name", "type");
-        _promotionFailures = _registry.Counters("etcd_server_learner_promote_failures", "Learners that could not be promoted.", "Reason");
-        _alarms = _registry.Gauges("etcd_debugging_server_alarms", "Alarms raised, less those put out.", "alarm_type", "server_id");
+        _healthChecks = _registry.Counters("etcd_server_healthchecks_total", "Checks of livez and readyz.", "name", "status",
+            "type");
+        _healthStates = _registry.Gauges("etcd_server_healthcheck", "The last outcome of a check: 1 for success, else 0.",
+            "name", "type");
+        _promotionFailures = _registry.Counters("etcd_server_learner_promote_failures", "Learners that could not be promoted.",
+            "Reason");
+        _alarms = _registry.Gauges("etcd_debugging_server_alarms", "Alarms raised, less those put out.", "alarm_type",
+            "server_id");
     }
 }

@@ -4,7 +4,8 @@ using Quorate.Server.Operations.Metrics;
 namespace Quorate.Server.Operations;
 
 /// <summary>The series of one method.</summary>
-public sealed class MethodMetrics(bool isUnary, Counter started, Counter[] handled, Counter received, Counter sent, Histogram? times)
+public sealed class MethodMetrics(bool isUnary, Counter started, Counter[] handled, Counter received, Counter sent,
+    Histogram? times)
 {
     internal const int CodeCount = 17;
 

@@ -11,10 +11,13 @@ internal static class ProcessMetrics
 
     public static void Register(MetricRegistry registry)
     {
-        registry.Counter("process_cpu_seconds_total", "Seconds of processor time.", Read(process => process.TotalProcessorTime.TotalSeconds));
+        registry.Counter("process_cpu_seconds_total", "Seconds of processor time.",
+            Read(process => process.TotalProcessorTime.TotalSeconds));
         registry.Gauge("process_resident_memory_bytes", "Bytes of memory in use.", Read(process => process.WorkingSet64));
-        registry.Gauge("process_virtual_memory_bytes", "Bytes of address space in use.", Read(process => process.VirtualMemorySize64));
-        registry.Gauge("process_virtual_memory_max_bytes", "Bytes of address space that there may be, -1 for no limit.", () => Limit("Max address space"));
+        registry.Gauge("process_virtual_memory_bytes", "Bytes of address space in use.",
+            Read(process => process.VirtualMemorySize64));
+        registry.Gauge("process_virtual_memory_max_bytes", "Bytes of address space that there may be, -1 for no limit.", () =>
+            Limit("Max address space"));
         registry.Gauge("process_start_time_seconds", "When the process started, in Unix seconds.",
             Read(process => new DateTimeOffset(process.StartTime).ToUnixTimeMilliseconds() / 1000.0));
         registry.Gauge("process_open_fds", "Open files.", OpenFiles);
@@ -52,8 +55,10 @@ internal static class ProcessMetrics
             return Unlimited;
         }
 
-        string? line = File.ReadLines("/proc/self/limits").FirstOrDefault(line => line.StartsWith(name, StringComparison.Ordinal));
-        return double.TryParse(line?[name.Length..].Split(' ', StringSplitOptions.RemoveEmptyEntries)[0], CultureInfo.InvariantCulture, out double limit)
+        string? line = File.ReadLines("/proc/self/limits")
+            .FirstOrDefault(line => line.StartsWith(name, StringComparison.Ordinal));
+        return double.TryParse(line?[name.Length..].Split(' ', StringSplitOptions.RemoveEmptyEntries)[0],
+            CultureInfo.InvariantCulture, out double limit)
             ? limit
             : Unlimited;
     }

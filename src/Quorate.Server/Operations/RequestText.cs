@@ -17,8 +17,10 @@ internal static class RequestText
             { Txn: { } txn } => $"header:<{header}> txn:<{Of(txn)}>",
             { DeleteRange: { } delete } => $"header:{{{header}}} delete_range:{{{Of(delete)}}}",
             { LeaseGrant: { } grant } =>
-                string.Create(CultureInfo.InvariantCulture, $"header:<{header}> lease_grant:<ttl:{grant.TTL}-second id:{grant.ID:x16}>"),
-            { LeaseRevoke: { } revoke } => string.Create(CultureInfo.InvariantCulture, $"header:<{header}> lease_revoke:<id:{revoke.ID:x16}>"),
+                string.Create(CultureInfo.InvariantCulture,
+                    $"header:<{header}> lease_grant:<ttl:{grant.TTL}-second id:{grant.ID:x16}>"),
+            { LeaseRevoke: { } revoke } =>
+                string.Create(CultureInfo.InvariantCulture, $"header:<{header}> lease_revoke:<id:{revoke.ID:x16}>"),
             { Compaction: { } compaction } =>
                 string.Create(CultureInfo.InvariantCulture, $"header:{{{header}}} compaction:{{revision:{compaction.Revision}}}"),
             _ => $"header:{{{header}}} {RequestName.Of(request)}:{{}}",
@@ -72,7 +74,8 @@ internal static class RequestText
         ? string.Create(CultureInfo.InvariantCulture, $"target:VALUE key:{Quoted(compare.Key)} value_size:{compare.Value.Length}")
         : $"target:{compare.Target.ToString().ToUpperInvariant()} key:{Quoted(compare.Key)}";
 
-    private static string Keys(ByteString key, ByteString end) => $"key:{Quoted(key)}" + (end.IsEmpty ? "" : $" range_end:{Quoted(end)}");
+    private static string Keys(ByteString key, ByteString end) =>
+        $"key:{Quoted(key)}" + (end.IsEmpty ? "" : $" range_end:{Quoted(end)}");
 
     private static string Quoted(ByteString bytes)
     {

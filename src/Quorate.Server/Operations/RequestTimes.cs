@@ -29,6 +29,7 @@ public sealed class RequestTimes(MemberMetrics metrics)
         }
 
         string name = RequestName.Of(request);
-        return _others.GetOrAdd((name == "unknown" ? "Unknown" : name, isSuccess), key => metrics.RequestTimes(key.Type, key.IsSuccess));
+        return _others.GetOrAdd((name == "unknown" ? "Unknown" : name, isSuccess), key =>
+            metrics.RequestTimes(key.Type, key.IsSuccess));
     }
 }

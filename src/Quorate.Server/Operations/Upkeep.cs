@@ -5,7 +5,9 @@ using Quorate.Server.Replication;
 
 namespace Quorate.Server.Operations;
 
-/// <summary>Runs what a member does for itself, beside what it is asked for: compaction on its own, comparing data, watching its space.</summary>
+/// <summary>
+/// Runs what a member does for itself, beside what it is asked for: compaction on its own, comparing data, watching its space.
+/// </summary>
 public sealed class Upkeep : IAsyncDisposable
 {
     private const long LargeQuota = 8L * 1024 * 1024 * 1024;
@@ -23,7 +25,8 @@ public sealed class Upkeep : IAsyncDisposable
         TimeProvider time = member.Options.Time;
         if (member.Options.QuotaBackendBytes > LargeQuota)
         {
-            Log("warn", "quota exceeds the maximum value", ("quota-name", "v3-applier"), ("quota-size-bytes", member.Options.QuotaBackendBytes),
+            Log("warn", "quota exceeds the maximum value", ("quota-name", "v3-applier"),
+                ("quota-size-bytes", member.Options.QuotaBackendBytes),
                 ("quota-maximum-size-bytes", LargeQuota));
         }
 
@@ -74,7 +77,9 @@ public sealed class Upkeep : IAsyncDisposable
         }
     }
 
-    /// <summary>Warns once at each mark that the database passes on its way to the quota, and again after it has become smaller.</summary>
+    /// <summary>
+    /// Warns once at each mark that the database passes on its way to the quota, and again after it has become smaller.
+    /// </summary>
     private Task WatchSpace()
     {
         ReadOnlySpan<int> marks = [80, 90];
@@ -87,12 +92,14 @@ public sealed class Upkeep : IAsyncDisposable
 
         if (passed > _told)
         {
-            Log("warn", "database size is close to its quota", ("percent", marks[passed - 1]), ("db-size", size), ("quota-size-bytes", quota));
+            Log("warn", "database size is close to its quota", ("percent", marks[passed - 1]), ("db-size", size),
+                ("quota-size-bytes", quota));
         }
 
         _told = passed;
         return Task.CompletedTask;
     }
 
-    private void Log(string level, string message, params (string Key, object? Value)[] fields) => _member.Options.Log?.Invoke(level, message, fields);
+    private void Log(string level, string message, params (string Key, object? Value)[] fields) =>
+        _member.Options.Log?.Invoke(level, message, fields);
 }

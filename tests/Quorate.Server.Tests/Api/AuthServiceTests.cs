@@ -25,8 +25,10 @@ public sealed class AuthServiceTests : IAsyncLifetime
     {
         Assert.Equal((9, "etcdserver: root user does not exist"), Failure(() => _auth.AuthEnable(new AuthEnableRequest())));
         _auth.UserAdd(new AuthUserAddRequest { Name = "root", Password = "p" });
-        Assert.Equal((9, "etcdserver: root user does not have root role"), Failure(() => _auth.AuthEnable(new AuthEnableRequest())));
-        Assert.Equal((9, "etcdserver: user name already exists"), Failure(() => _auth.UserAdd(new AuthUserAddRequest { Name = "root" })));
+        Assert.Equal((9, "etcdserver: root user does not have root role"),
+            Failure(() => _auth.AuthEnable(new AuthEnableRequest())));
+        Assert.Equal((9, "etcdserver: user name already exists"),
+            Failure(() => _auth.UserAdd(new AuthUserAddRequest { Name = "root" })));
         Assert.Equal((3, "etcdserver: user name is empty"), Failure(() => _auth.UserAdd(new AuthUserAddRequest())));
         _auth.UserGrantRole(new AuthUserGrantRoleRequest { User = "root", Role = "root" });
         _auth.RoleAdd(new AuthRoleAddRequest { Name = "r" });
@@ -45,7 +47,8 @@ public sealed class AuthServiceTests : IAsyncLifetime
         _server.Keys.Put(new PutRequest { Key = Bytes("foo1") }, user);
         _server.Keys.Range(new RangeRequest { Key = Bytes("foo"), RangeEnd = Bytes("foq") }, user);
         (int, string) denied = (7, "etcdserver: permission denied");
-        Assert.Equal(denied, Failure(() => _server.Keys.Range(new RangeRequest { Key = Bytes("foo"), RangeEnd = ByteString.CopyFrom(0) }, user)));
+        Assert.Equal(denied,
+            Failure(() => _server.Keys.Range(new RangeRequest { Key = Bytes("foo"), RangeEnd = ByteString.CopyFrom(0) }, user)));
         Assert.Equal(denied, Failure(() => _server.Keys.Put(new PutRequest { Key = Bytes("fop1") }, user)));
         Assert.Equal(denied, Failure(() => _server.Keys.Compact(new CompactionRequest { Revision = 1 }, user)));
         Assert.Equal(denied, Failure(() => _auth.UserList(new AuthUserListRequest(), user)));
@@ -88,11 +91,13 @@ public sealed class AuthServiceTests : IAsyncLifetime
         return Token("root", "p");
     }
 
-    private void Grant(string key, string end, Permission.Types.Type type) => _auth.RoleGrantPermission(new AuthRoleGrantPermissionRequest
+    private void Grant(string key, string end, Permission.Types.Type type) =>
+        _auth.RoleGrantPermission(new AuthRoleGrantPermissionRequest
     {
         Name = "r1",
         Perm = new Permission { Key = Bytes(key), RangeEnd = Bytes(end), PermType = type },
     });
 
-    private string Token(string name, string password) => _auth.Authenticate(new AuthenticateRequest { Name = name, Password = password }).Token;
+    private string Token(string name, string password) =>
+        _auth.Authenticate(new AuthenticateRequest { Name = name, Password = password }).Token;
 }

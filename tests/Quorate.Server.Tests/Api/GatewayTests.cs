@@ -32,7 +32,8 @@ public sealed class GatewayTests : IAsyncLifetime
         await PostAsync("/v3/kv/put", """{"key":"YQ"}""");
         await PostAsync("/v3beta/kv/put", """{"key":"Yg"}""");
         using JsonDocument answer = JsonDocument.Parse(await PostAsync("/v3/kv/range", json));
-        Assert.Equal(expected, Encoding.UTF8.GetString(answer.RootElement.GetProperty("kvs")[0].GetProperty("key").GetBytesFromBase64()));
+        Assert.Equal(expected,
+            Encoding.UTF8.GetString(answer.RootElement.GetProperty("kvs")[0].GetProperty("key").GetBytesFromBase64()));
         Assert.True(answer.RootElement.GetProperty("more").GetBoolean());
         Assert.Equal("2", answer.RootElement.GetProperty("count").GetString());
     }
@@ -116,7 +117,8 @@ public sealed class GatewayTests : IAsyncLifetime
         await EnableAuthAsync();
         using HttpResponseMessage response = await _server.Http.PostAsync("/v3/lease/keepalive", new StringContent("""{"ID":"1"}"""));
         Assert.Equal(400, (int)response.StatusCode);
-        Assert.Equal("{\"error\":{\"code\":3,\"message\":\"etcdserver: user name is empty\"}}\n", await response.Content.ReadAsStringAsync());
+        Assert.Equal("{\"error\":{\"code\":3,\"message\":\"etcdserver: user name is empty\"}}\n",
+            await response.Content.ReadAsStringAsync());
     }
 
     [Fact]
@@ -124,7 +126,8 @@ public sealed class GatewayTests : IAsyncLifetime
     {
         string token = await EnableAuthAsync();
         (string Name, string Value)[] forms =
-            [("Authorization", token), ("Authorization", $"Bearer {token}"), ("Grpc-Metadata-Token", token), ("Grpc-Metadata-Authorization", token)];
+            [("Authorization", token), ("Authorization", $"Bearer {token}"), ("Grpc-Metadata-Token", token),
+                ("Grpc-Metadata-Authorization", token)];
         foreach ((string name, string value) in forms)
         {
             Assert.Equal(200, await StatusAsync(name, value));
@@ -146,12 +149,15 @@ public sealed class GatewayTests : IAsyncLifetime
     [Fact]
     public async Task Any_path_takes_options_and_tells_origins_that_they_may()
     {
-        using HttpResponseMessage response = await _server.Http.SendAsync(new HttpRequestMessage(HttpMethod.Options, "/v3/kv/range"));
+        using HttpResponseMessage response = await _server.Http.SendAsync(new HttpRequestMessage(HttpMethod.Options,
+            "/v3/kv/range"));
         Assert.Equal(200, (int)response.StatusCode);
         Assert.Equal("", await response.Content.ReadAsStringAsync());
         Assert.Equal("*", response.Headers.GetValues("Access-Control-Allow-Origin").Single());
-        Assert.Equal("POST, GET, OPTIONS, PUT, DELETE", string.Join(", ", response.Headers.GetValues("Access-Control-Allow-Methods")));
-        Assert.Equal("accept, content-type, authorization", string.Join(", ", response.Headers.GetValues("Access-Control-Allow-Headers")));
+        Assert.Equal("POST, GET, OPTIONS, PUT, DELETE",
+            string.Join(", ", response.Headers.GetValues("Access-Control-Allow-Methods")));
+        Assert.Equal("accept, content-type, authorization",
+            string.Join(", ", response.Headers.GetValues("Access-Control-Allow-Headers")));
     }
 
     [Fact]

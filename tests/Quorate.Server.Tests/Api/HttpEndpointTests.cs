@@ -26,7 +26,8 @@ public sealed class HttpEndpointTests
         }
 
         using JsonDocument variables = JsonDocument.Parse((await GetAsync(server, "/debug/vars")).Body);
-        Assert.Equal(server.Member.Id.ToString("x"), variables.RootElement.GetProperty("raft.status").GetProperty("lead").GetString());
+        Assert.Equal(server.Member.Id.ToString("x"), variables.RootElement.GetProperty("raft.status").GetProperty("lead")
+            .GetString());
     }
 
     [Fact]
@@ -49,12 +50,14 @@ public sealed class HttpEndpointTests
     {
         await using TestServer server = await TestServer.StartAsync();
         var upkeep = new Maintenance.MaintenanceClient(server.Channel);
-        upkeep.Alarm(new AlarmRequest { Action = AlarmRequest.Types.AlarmAction.Activate, Alarm = AlarmType.Nospace, MemberID = 7 });
+        upkeep.Alarm(new AlarmRequest { Action = AlarmRequest.Types.AlarmAction.Activate, Alarm = AlarmType.Nospace,
+            MemberID = 7 });
         Assert.Equal((503, "{\"health\":\"false\",\"reason\":\"ALARM NOSPACE\"}\n"), await GetAsync(server, "/health"));
         Assert.Equal(200, (await GetAsync(server, "/health?exclude=NOSPACE")).Status);
         Assert.Equal(503, (await GetAsync(server, "/health?exclude=nospace")).Status);
         Assert.Equal((200, "ok\n"), await GetAsync(server, "/readyz"));
-        upkeep.Alarm(new AlarmRequest { Action = AlarmRequest.Types.AlarmAction.Activate, Alarm = AlarmType.Corrupt, MemberID = 7 });
+        upkeep.Alarm(new AlarmRequest { Action = AlarmRequest.Types.AlarmAction.Activate, Alarm = AlarmType.Corrupt,
+            MemberID = 7 });
         Assert.Equal(200, (await GetAsync(server, "/health?exclude=NOSPACE&exclude=CORRUPT")).Status);
         (int status, string body) = await GetAsync(server, "/readyz");
         Assert.Equal(503, status);
@@ -78,7 +81,8 @@ public sealed class HttpEndpointTests
         Assert.Contains("etcd received your request, but the Host header was unrecognized.", body);
         Assert.Contains("--host-whitelist \"localhost\"", body);
         Assert.Equal(371, body.Length - "localhost".Length + "127.0.0.1".Length);
-        foreach ((string origin, bool isAllowed) in ((string, bool)[])[("http://a.example:80", true), ("http://a.example", false)])
+        foreach ((string origin, bool isAllowed) in ((string, bool)[])[("http://a.example:80", true),
+            ("http://a.example", false)])
         {
             using var request = new HttpRequestMessage(HttpMethod.Get, "/health");
             request.Headers.Host = "good:2379";
@@ -95,7 +99,8 @@ public sealed class HttpEndpointTests
     [Fact]
     public async Task Older_versions_speak_in_their_own_forms()
     {
-        await using TestServer server = await TestServer.StartAsync(options => options with { CompatVersion = new Version(3, 5) });
+        await using TestServer server = await TestServer.StartAsync(options =>
+            options with { CompatVersion = new Version(3, 5) });
         Assert.Equal((200, """{"etcdserver":"3.5.30","etcdcluster":"3.5.0"}"""), await GetAsync(server, "/version"));
         using HttpResponseMessage wrong = await server.Http.GetAsync("/v3/kv/range");
         Assert.Equal((405, "Method Not Allowed"), ((int)wrong.StatusCode, await wrong.Content.ReadAsStringAsync()));
@@ -103,7 +108,8 @@ public sealed class HttpEndpointTests
         Assert.Equal("""{"error":"etcdserver: key is not provided","code":3,"message":"etcdserver: key is not provided"}""",
             await failed.Content.ReadAsStringAsync());
         Assert.Equal((12, "unknown method RangeStream for service etcdserverpb.KV"),
-            await FailureAsync(async () => await server.Keys.RangeStream(new RangeRequest()).ResponseStream.MoveNext(CancellationToken.None)));
+            await FailureAsync(async () =>
+                await server.Keys.RangeStream(new RangeRequest()).ResponseStream.MoveNext(CancellationToken.None)));
     }
 
     private static async Task<(int Status, string Body)> GetAsync(TestServer server, string path)

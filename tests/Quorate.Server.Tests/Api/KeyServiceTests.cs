@@ -40,11 +40,15 @@ public sealed class KeyServiceTests : IAsyncLifetime
         Assert.Equal(["a", "b", "c"], all.Kvs.Select(pair => pair.Key.ToStringUtf8()));
         Assert.Equal([1, 200_000, 0], all.Kvs.Select(pair => pair.Value.Length));
         Assert.Equal((3L, false, 4L), (all.Count, all.More, all.Header.Revision));
-        Assert.Equal((_server.Member.ClusterId, _server.Member.Id, _server.Member.Term), (all.Header.ClusterId, all.Header.MemberId, all.Header.RaftTerm));
-        RangeResponse keys = _server.Keys.Range(new RangeRequest { Key = Bytes("a"), RangeEnd = Bytes("d"), KeysOnly = true, Limit = 2 });
+        Assert.Equal((_server.Member.ClusterId, _server.Member.Id, _server.Member.Term),
+            (all.Header.ClusterId, all.Header.MemberId, all.Header.RaftTerm));
+        RangeResponse keys = _server.Keys.Range(new RangeRequest { Key = Bytes("a"), RangeEnd = Bytes("d"), KeysOnly = true,
+            Limit = 2 });
         Assert.Equal((3L, true), (keys.Count, keys.More));
-        Assert.All(keys.Kvs, pair => Assert.True(pair.Value.IsEmpty && pair.ModRevision == pair.CreateRevision && pair.Version == 1));
-        RangeResponse count = _server.Keys.Range(new RangeRequest { Key = Bytes("a"), RangeEnd = Bytes("d"), CountOnly = true, Limit = 1 });
+        Assert.All(keys.Kvs, pair =>
+            Assert.True(pair.Value.IsEmpty && pair.ModRevision == pair.CreateRevision && pair.Version == 1));
+        RangeResponse count = _server.Keys.Range(new RangeRequest { Key = Bytes("a"), RangeEnd = Bytes("d"), CountOnly = true,
+            Limit = 1 });
         Assert.Equal((3L, false, 0), (count.Count, count.More, count.Kvs.Count));
     }
 
@@ -74,7 +78,8 @@ public sealed class KeyServiceTests : IAsyncLifetime
         Put("c", "");
         Put("a", "");
         Put("b", "");
-        RangeRequest request = new() { Key = Bytes("a"), RangeEnd = Bytes("d"), SortTarget = RangeRequest.Types.SortTarget.Mod, Limit = 1 };
+        RangeRequest request = new() { Key = Bytes("a"), RangeEnd = Bytes("d"), SortTarget = RangeRequest.Types.SortTarget.Mod,
+            Limit = 1 };
         Assert.Equal("a", Assert.Single(_server.Keys.Range(request).Kvs).Key.ToStringUtf8());
         request.SortOrder = RangeRequest.Types.SortOrder.Ascend;
         Assert.Equal("c", Assert.Single(_server.Keys.Range(request).Kvs).Key.ToStringUtf8());
@@ -88,9 +93,12 @@ public sealed class KeyServiceTests : IAsyncLifetime
         Assert.Equal((3, "etcdserver: key is not provided"), Failure(() => _server.Keys.Put(new PutRequest())));
         Assert.Equal((3, "etcdserver: value is provided"),
             Failure(() => _server.Keys.Put(new PutRequest { Key = Bytes("a"), Value = Bytes("1"), IgnoreValue = true })));
-        Assert.Equal((3, "etcdserver: lease is provided"), Failure(() => _server.Keys.Put(new PutRequest { Key = Bytes("a"), Lease = 1, IgnoreLease = true })));
-        Assert.Equal((3, "etcdserver: key not found"), Failure(() => _server.Keys.Put(new PutRequest { Key = Bytes("a"), IgnoreValue = true })));
-        Assert.Equal((5, "etcdserver: requested lease not found"), Failure(() => _server.Keys.Put(new PutRequest { Key = Bytes("a"), Lease = 5 })));
+        Assert.Equal((3, "etcdserver: lease is provided"),
+            Failure(() => _server.Keys.Put(new PutRequest { Key = Bytes("a"), Lease = 1, IgnoreLease = true })));
+        Assert.Equal((3, "etcdserver: key not found"),
+            Failure(() => _server.Keys.Put(new PutRequest { Key = Bytes("a"), IgnoreValue = true })));
+        Assert.Equal((5, "etcdserver: requested lease not found"),
+            Failure(() => _server.Keys.Put(new PutRequest { Key = Bytes("a"), Lease = 5 })));
         Assert.Equal((3, "etcdserver: key is not provided"), Failure(() => _server.Keys.DeleteRange(new DeleteRangeRequest())));
         Assert.Equal(1, Get("a").Header.Revision);
     }
@@ -99,7 +107,8 @@ public sealed class KeyServiceTests : IAsyncLifetime
     public void Too_much_for_the_log_and_too_much_for_a_message_are_told_apart()
     {
         Assert.Equal((3, "etcdserver: request is too large"), Failure(() => Put("big", new string('x', 1_572_864))));
-        Assert.Equal((8, "grpc: received message larger than max (3000010 vs. 2097152)"), Failure(() => Put("big", new string('x', 3_000_000))));
+        Assert.Equal((8, "grpc: received message larger than max (3000010 vs. 2097152)"),
+            Failure(() => Put("big", new string('x', 3_000_000))));
     }
 
     [Fact]
@@ -131,8 +140,10 @@ public sealed class KeyServiceTests : IAsyncLifetime
     public void The_rule_on_keys_written_twice_is_etcds_whatever_its_order()
     {
         static RequestOp put(string key) => new() { RequestPut = new PutRequest { Key = Bytes(key) } };
-        static RequestOp delete(string key, string end = "") => new() { RequestDeleteRange = new DeleteRangeRequest { Key = Bytes(key), RangeEnd = Bytes(end) } };
-        static RequestOp nested(params RequestOp[] operations) => new() { RequestTxn = new TxnRequest { Success = { operations } } };
+        static RequestOp delete(string key, string end = "") =>
+            new() { RequestDeleteRange = new DeleteRangeRequest { Key = Bytes(key), RangeEnd = Bytes(end) } };
+        static RequestOp nested(params RequestOp[] operations) =>
+            new() { RequestTxn = new TxnRequest { Success = { operations } } };
         (int, string)? run(params RequestOp[] operations)
         {
             try
@@ -156,7 +167,8 @@ public sealed class KeyServiceTests : IAsyncLifetime
         Assert.Null(run(nested(put("a")), nested(delete("a"))));
         Assert.Null(run(put("z"), delete("m", "\0")));
         Assert.Equal((3, "etcdserver: key not found"), run(new RequestOp()));
-        Assert.Equal((3, "etcdserver: too many operations in txn request"), run([.. Enumerable.Range(0, 129).Select(number => put($"k{number}"))]));
+        Assert.Equal((3, "etcdserver: too many operations in txn request"),
+            run([.. Enumerable.Range(0, 129).Select(number => put($"k{number}"))]));
         Assert.Null(run([.. Enumerable.Range(0, 128).Select(number => put($"k{number}"))]));
         Assert.Null(run(nested([.. Enumerable.Range(0, 127).Select(number => put($"k{number}"))])));
         Assert.Equal((3, "etcdserver: too many operations in txn request"),
@@ -170,11 +182,13 @@ public sealed class KeyServiceTests : IAsyncLifetime
         Put("a", "2");
         Put("a", "3");
         _server.Keys.Compact(new CompactionRequest { Revision = 3, Physical = true });
-        Assert.Equal("2", Assert.Single(_server.Keys.Range(new RangeRequest { Key = Bytes("a"), Revision = 3 }).Kvs).Value.ToStringUtf8());
+        Assert.Equal("2", Assert.Single(_server.Keys.Range(new RangeRequest { Key = Bytes("a"), Revision = 3 }).Kvs)
+            .Value.ToStringUtf8());
         (int, string) compacted = (11, "etcdserver: mvcc: required revision has been compacted");
         Assert.Equal(compacted, Failure(() => _server.Keys.Range(new RangeRequest { Key = Bytes("a"), Revision = 2 })));
         Assert.Equal(compacted, Failure(() => _server.Keys.Compact(new CompactionRequest { Revision = 3 })));
-        Assert.Equal((11, "etcdserver: mvcc: required revision is a future revision"), Failure(() => _server.Keys.Compact(new CompactionRequest { Revision = 5 })));
+        Assert.Equal((11, "etcdserver: mvcc: required revision is a future revision"),
+            Failure(() => _server.Keys.Compact(new CompactionRequest { Revision = 5 })));
     }
 
     [Fact]
@@ -186,7 +200,8 @@ public sealed class KeyServiceTests : IAsyncLifetime
         }
 
         var chunks = new List<RangeResponse>();
-        using AsyncServerStreamingCall<RangeStreamResponse> call = _server.Keys.RangeStream(new RangeRequest { Key = Bytes("k"), RangeEnd = Bytes("l") });
+        using AsyncServerStreamingCall<RangeStreamResponse> call = _server.Keys.RangeStream(new RangeRequest { Key = Bytes("k"),
+            RangeEnd = Bytes("l") });
         await foreach (RangeStreamResponse chunk in call.ResponseStream.ReadAllAsync())
         {
             chunks.Add(chunk.RangeResponse);
@@ -195,16 +210,20 @@ public sealed class KeyServiceTests : IAsyncLifetime
         Assert.Equal([10, 20, 40, 30], chunks.Select(chunk => chunk.Kvs.Count));
         Assert.All(chunks[..^1], chunk => Assert.True(chunk.Header is null && chunk.Count == 0));
         Assert.Equal((100L, 101L), (chunks[^1].Count, chunks[^1].Header.Revision));
-        Assert.Equal(Enumerable.Range(0, 100).Select(number => $"k{number:00}"), chunks.SelectMany(chunk => chunk.Kvs).Select(pair => pair.Key.ToStringUtf8()));
-        Assert.Equal((12, "RangeStream does not support revision filters"), await FailureAsync(() => StreamAsync(new() { Key = Bytes("k"), MinModRevision = 1 })));
+        Assert.Equal(Enumerable.Range(0, 100).Select(number => $"k{number:00}"), chunks.SelectMany(chunk => chunk.Kvs)
+            .Select(pair => pair.Key.ToStringUtf8()));
+        Assert.Equal((12, "RangeStream does not support revision filters"),
+            await FailureAsync(() => StreamAsync(new() { Key = Bytes("k"), MinModRevision = 1 })));
         Assert.Equal((12, "RangeStream does not support custom sort orders"),
-            await FailureAsync(() => StreamAsync(new() { Key = Bytes("k"), SortOrder = RangeRequest.Types.SortOrder.Descend, MinModRevision = 1 })));
+            await FailureAsync(() =>
+                StreamAsync(new() { Key = Bytes("k"), SortOrder = RangeRequest.Types.SortOrder.Descend, MinModRevision = 1 })));
     }
 
     [Fact]
     public async Task Methods_and_services_that_there_are_not_are_told_by_name()
     {
-        Assert.Equal((12, "unknown method Nope for service etcdserverpb.KV"), await FailureAsync(() => CallAsync("etcdserverpb.KV", "Nope")));
+        Assert.Equal((12, "unknown method Nope for service etcdserverpb.KV"),
+            await FailureAsync(() => CallAsync("etcdserverpb.KV", "Nope")));
         Assert.Equal((12, "unknown service grpc.reflection.v1alpha.ServerReflection"),
             await FailureAsync(() => CallAsync("grpc.reflection.v1alpha.ServerReflection", "ServerReflectionInfo")));
         using HttpResponseMessage plain = await _server.Http2.GetAsync("/version");
@@ -226,7 +245,8 @@ public sealed class KeyServiceTests : IAsyncLifetime
     [Fact]
     public void A_deadline_that_has_passed_is_told()
     {
-        (int code, _) = Failure(() => _server.Keys.Put(new PutRequest { Key = Bytes("a") }, deadline: DateTime.UtcNow.AddSeconds(-1)));
+        (int code, _) = Failure(() =>
+            _server.Keys.Put(new PutRequest { Key = Bytes("a") }, deadline: DateTime.UtcNow.AddSeconds(-1)));
         Assert.Equal(4, code);
     }
 
@@ -253,7 +273,8 @@ public sealed class KeyServiceTests : IAsyncLifetime
     {
         Marshaller<byte[]> raw = Marshallers.Create(bytes => bytes, bytes => bytes);
         var method = new Method<byte[], byte[]>(MethodType.Unary, service, name, raw, raw);
-        using AsyncUnaryCall<byte[]> call = _server.Channel.CreateCallInvoker().AsyncUnaryCall(method, null, default, message ?? []);
+        using AsyncUnaryCall<byte[]> call = _server.Channel.CreateCallInvoker()
+            .AsyncUnaryCall(method, null, default, message ?? []);
         await call.ResponseAsync;
     }
 }

@@ -32,8 +32,10 @@ public sealed class ServiceTests : IAsyncLifetime
     {
         Assert.Equal(2, _leases.LeaseGrant(new LeaseGrantRequest { TTL = -5, ID = 1 }).TTL);
         Assert.True(_leases.LeaseGrant(new LeaseGrantRequest { TTL = 100 }).ID > 0);
-        Assert.Equal((9, "etcdserver: lease already exists"), Failure(() => _leases.LeaseGrant(new LeaseGrantRequest { TTL = 100, ID = 1 })));
-        Assert.Equal((11, "etcdserver: too large lease TTL"), Failure(() => _leases.LeaseGrant(new LeaseGrantRequest { TTL = 9_000_000_001 })));
+        Assert.Equal((9, "etcdserver: lease already exists"),
+            Failure(() => _leases.LeaseGrant(new LeaseGrantRequest { TTL = 100, ID = 1 })));
+        Assert.Equal((11, "etcdserver: too large lease TTL"),
+            Failure(() => _leases.LeaseGrant(new LeaseGrantRequest { TTL = 9_000_000_001 })));
         _leases.LeaseGrant(new LeaseGrantRequest { TTL = 1000, ID = 77 });
         _server.Keys.Put(new PutRequest { Key = Bytes("p2"), Lease = 77 });
         _server.Keys.Put(new PutRequest { Key = Bytes("p1"), Lease = 77 });
@@ -53,7 +55,8 @@ public sealed class ServiceTests : IAsyncLifetime
         await alive.RequestStream.CompleteAsync();
         Assert.False(await alive.ResponseStream.MoveNext());
         Assert.Equal(4, _leases.LeaseRevoke(new LeaseRevokeRequest { ID = 77 }).Header.Revision);
-        Assert.Equal((5, "etcdserver: requested lease not found"), Failure(() => _leases.LeaseRevoke(new LeaseRevokeRequest { ID = 77 })));
+        Assert.Equal((5, "etcdserver: requested lease not found"),
+            Failure(() => _leases.LeaseRevoke(new LeaseRevokeRequest { ID = 77 })));
         Assert.Empty(_server.Keys.Range(new RangeRequest { Key = Bytes("p1"), RangeEnd = Bytes("p3") }).Kvs);
     }
 
@@ -65,12 +68,14 @@ public sealed class ServiceTests : IAsyncLifetime
         Assert.Equal(("one", "http://127.0.0.1:2", 0L), (member.Name, Assert.Single(member.ClientURLs), list.Header.Revision));
         foreach (string url in (string[])["foo:bar", "http://h", "http://h:1/", ""])
         {
-            Assert.Equal((3, "etcdserver: given member URLs are invalid"), Failure(() => _cluster.MemberAdd(new MemberAddRequest { PeerURLs = { url } })));
+            Assert.Equal((3, "etcdserver: given member URLs are invalid"),
+                Failure(() => _cluster.MemberAdd(new MemberAddRequest { PeerURLs = { url } })));
         }
 
         Assert.Equal((2, "etcdserver: re-configuration failed due to not enough started members"),
             Failure(() => _cluster.MemberRemove(new MemberRemoveRequest { ID = member.ID })));
-        Assert.Equal((5, "etcdserver: member not found"), Failure(() => _cluster.MemberUpdate(new MemberUpdateRequest { ID = 123 })));
+        Assert.Equal((5, "etcdserver: member not found"),
+            Failure(() => _cluster.MemberUpdate(new MemberUpdateRequest { ID = 123 })));
         Assert.Equal((9, "etcdserver: Peer URLs already exists"),
             Failure(() => _cluster.MemberAdd(new MemberAddRequest { PeerURLs = { "http://127.0.0.1:1" }, IsLearner = true })));
     }
@@ -82,17 +87,22 @@ public sealed class ServiceTests : IAsyncLifetime
         Assert.Equal(("3.7.1", _server.Member.Id, 2147483648L), (status.Version, status.Leader, status.DbSizeQuota));
         Assert.True(status is { DowngradeInfo.Enabled: false, IsLearner: false, RaftIndex: > 0, DbSize: > 0 });
         Alarm(AlarmRequest.Types.AlarmAction.Activate, AlarmType.Nospace);
-        Assert.Equal((8, "etcdserver: mvcc: database space exceeded"), Failure(() => _server.Keys.Put(new PutRequest { Key = Bytes("a") })));
+        Assert.Equal((8, "etcdserver: mvcc: database space exceeded"),
+            Failure(() => _server.Keys.Put(new PutRequest { Key = Bytes("a") })));
         _server.Keys.DeleteRange(new DeleteRangeRequest { Key = Bytes("a") });
         Alarm(AlarmRequest.Types.AlarmAction.Activate, AlarmType.Corrupt);
-        Assert.Equal((15, "etcdserver: corrupt cluster"), Failure(() => _server.Keys.DeleteRange(new DeleteRangeRequest { Key = Bytes("a") })));
+        Assert.Equal((15, "etcdserver: corrupt cluster"),
+            Failure(() => _server.Keys.DeleteRange(new DeleteRangeRequest { Key = Bytes("a") })));
         Assert.Equal(["memberID:7 alarm:CORRUPT", "memberID:7 alarm:NOSPACE"],
             _upkeep.Status(new StatusRequest()).Errors.Select(error => error.Trim()).Order(StringComparer.Ordinal));
         Alarm(AlarmRequest.Types.AlarmAction.Deactivate, AlarmType.Corrupt);
-        Assert.Equal((8, "etcdserver: mvcc: database space exceeded"), Failure(() => _server.Keys.Put(new PutRequest { Key = Bytes("a") })));
+        Assert.Equal((8, "etcdserver: mvcc: database space exceeded"),
+            Failure(() => _server.Keys.Put(new PutRequest { Key = Bytes("a") })));
         Alarm(AlarmRequest.Types.AlarmAction.Deactivate, AlarmType.Nospace);
         _server.Keys.Put(new PutRequest { Key = Bytes("a") });
-        Assert.Equal(3, (int)Assert.Throws<RpcException>(() => _upkeep.Alarm(new AlarmRequest { Action = (AlarmRequest.Types.AlarmAction)9 })).StatusCode);
+        Assert.Equal(3,
+            (int)Assert.Throws<RpcException>(() =>
+                _upkeep.Alarm(new AlarmRequest { Action = (AlarmRequest.Types.AlarmAction)9 })).StatusCode);
         Assert.Equal(3, (int)Assert.Throws<RpcException>(() => _upkeep.Alarm(new AlarmRequest
         {
             Action = AlarmRequest.Types.AlarmAction.Activate,
@@ -114,7 +124,8 @@ public sealed class ServiceTests : IAsyncLifetime
         Assert.Equal((11, "etcdserver: mvcc: required revision is a future revision"), Failure(() => Hash(7)));
         _server.Keys.Compact(new CompactionRequest { Revision = 5, Physical = true });
         Assert.Equal((3797963177u, 5L), (Hash(0).Hash, Hash(0).CompactRevision));
-        Assert.Equal((2452383961u, -1L, 5L, 6L), (Hash(5).Hash, Hash(5).CompactRevision, Hash(5).HashRevision, Hash(5).Header.Revision));
+        Assert.Equal((2452383961u, -1L, 5L, 6L),
+            (Hash(5).Hash, Hash(5).CompactRevision, Hash(5).HashRevision, Hash(5).Header.Revision));
         Assert.Equal((11, "etcdserver: mvcc: required revision has been compacted"), Failure(() => Hash(4)));
         Put("foo", "bar3");
         Put("zoo", "dog");
@@ -153,11 +164,13 @@ public sealed class ServiceTests : IAsyncLifetime
     public void Moves_downgrades_and_defragmentations_have_their_answers()
     {
         Assert.Null(_upkeep.MoveLeader(new MoveLeaderRequest { TargetID = _server.Member.Id }).Header);
-        Assert.Equal((9, "etcdserver: bad leader transferee"), Failure(() => _upkeep.MoveLeader(new MoveLeaderRequest { TargetID = 5 })));
+        Assert.Equal((9, "etcdserver: bad leader transferee"),
+            Failure(() => _upkeep.MoveLeader(new MoveLeaderRequest { TargetID = 5 })));
         Assert.Null(_upkeep.Defragment(new DefragmentRequest()).Header);
         foreach ((string version, string? error) in ((string, string?)[])[("3.6", null), ("3.6.0", null), ("3.6.5", null),
             ("3.5", "etcdserver: invalid downgrade target version"), ("3.7", "etcdserver: invalid downgrade target version"),
-            ("abc", "etcdserver: wrong downgrade target version format"), ("", "etcdserver: wrong downgrade target version format")])
+            ("abc", "etcdserver: wrong downgrade target version format"),
+                ("", "etcdserver: wrong downgrade target version format")])
         {
             var request = new DowngradeRequest { Version = version };
             if (error is null)
@@ -172,7 +185,8 @@ public sealed class ServiceTests : IAsyncLifetime
 
         Assert.Equal((2, "etcdserver: unknown method"),
             Failure(() => _upkeep.Downgrade(new DowngradeRequest { Action = (DowngradeRequest.Types.DowngradeAction)9 })));
-        Assert.Equal("3.7", _upkeep.Downgrade(new DowngradeRequest { Action = DowngradeRequest.Types.DowngradeAction.Cancel }).Version);
+        Assert.Equal("3.7", _upkeep.Downgrade(new DowngradeRequest { Action = DowngradeRequest.Types.DowngradeAction.Cancel })
+            .Version);
     }
 
     [Fact]
@@ -200,7 +214,8 @@ public sealed class ServiceTests : IAsyncLifetime
         Assert.False(second.ResponseAsync.IsCompleted);
         locks.Unlock(new UnlockRequest { Key = Bytes("lk3/ff") });
         Assert.Equal("lk3/1000", (await second.ResponseAsync.WaitAsync(TimeSpan.FromSeconds(60))).Key.ToStringUtf8());
-        Assert.Equal((2, "etcdserver: requested lease not found"), Failure(() => locks.Lock(new LockRequest { Name = Bytes("x"), Lease = 9 })));
+        Assert.Equal((2, "etcdserver: requested lease not found"),
+            Failure(() => locks.Lock(new LockRequest { Name = Bytes("x"), Lease = 9 })));
         Assert.Equal((2, "etcdserver: key is not provided"), Failure(() => locks.Unlock(new UnlockRequest())));
     }
 
@@ -210,7 +225,8 @@ public sealed class ServiceTests : IAsyncLifetime
         var elections = new Election.ElectionClient(_server.Channel);
         _leases.LeaseGrant(new LeaseGrantRequest { TTL = 1000, ID = 4096 });
         Assert.Equal((2, "election: no leader"), Failure(() => elections.Leader(new LeaderRequest { Name = Bytes("el") })));
-        LeaderKey leader = elections.Campaign(new CampaignRequest { Name = Bytes("el"), Lease = 4096, Value = Bytes("v") }).Leader;
+        LeaderKey leader = elections.Campaign(new CampaignRequest { Name = Bytes("el"), Lease = 4096, Value = Bytes("v") })
+            .Leader;
         Assert.Equal("el/1000", leader.Key.ToStringUtf8());
         using AsyncServerStreamingCall<LeaderResponse> observed = elections.Observe(new LeaderRequest { Name = Bytes("el") });
         Assert.True(await observed.ResponseStream.MoveNext());

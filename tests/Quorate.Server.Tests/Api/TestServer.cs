@@ -56,9 +56,11 @@ public sealed class TestServer : IAsyncDisposable
 
     public MemberMetrics Metrics => _member.Options.Metrics;
 
-    public List<(string Level, string Message, IReadOnlyList<(string Key, object? Value)> Fields)> Lines { get; private set; } = [];
+    public List<(string Level, string Message,
+        IReadOnlyList<(string Key, object? Value)> Fields)> Lines { get; private set; } = [];
 
-    public static async Task<TestServer> StartAsync(Func<MemberOptions, MemberOptions>? adjust = null, ApiOptions? api = null, bool isExtensive = false)
+    public static async Task<TestServer> StartAsync(Func<MemberOptions, MemberOptions>? adjust = null, ApiOptions? api = null,
+        bool isExtensive = false)
     {
         string directory = Directory.CreateTempSubdirectory("quorate-api-").FullName;
         List<(string, string, IReadOnlyList<(string, object?)>)> lines = [];
@@ -82,10 +84,12 @@ public sealed class TestServer : IAsyncDisposable
             },
         };
         options = adjust?.Invoke(options) ?? options;
-        RunningMember member = await RunningMember.StartAsync(options, new PeerTransport(new SocketsHttpHandler(), TimeProvider.System), CancellationToken.None);
+        RunningMember member = await RunningMember.StartAsync(options,
+            new PeerTransport(new SocketsHttpHandler(), TimeProvider.System), CancellationToken.None);
         await member.Ready.WaitAsync(TimeSpan.FromSeconds(60));
         while (member.Cluster.Version is null
-            || (options.CompatVersion >= new Version(3, 6) && member.Backend.ReadMeta(Storage.Schema.MetaKeys.StorageVersion).Length == 0))
+            || (options.CompatVersion >= new Version(3, 6) && member.Backend.ReadMeta(Storage.Schema.MetaKeys.StorageVersion)
+                .Length == 0))
         {
             await member.ReadBarrierAsync(CancellationToken.None);
             await Task.Yield();
@@ -117,7 +121,8 @@ public sealed class TestServer : IAsyncDisposable
         _http2.Dispose();
         using var now = new CancellationTokenSource();
         await now.CancelAsync();
-        await ((Microsoft.Extensions.Hosting.IHost)_application).StopAsync(now.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await ((Microsoft.Extensions.Hosting.IHost)_application).StopAsync(now.Token)
+            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await _application.DisposeAsync();
         await _member.StopAsync();
         Directory.Delete(_directory, recursive: true);

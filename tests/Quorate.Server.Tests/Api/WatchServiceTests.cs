@@ -35,7 +35,8 @@ public sealed class WatchServiceTests : IAsyncLifetime
         await CreateAsync(new WatchCreateRequest { Key = Bytes("a"), StartRevision = 2, PrevKv = true });
         WatchResponse created = await ReadAsync();
         Assert.True(created is { Created: true, WatchId: 0, Events.Count: 0 });
-        Assert.Equal((_server.Member.ClusterId, _server.Member.Id, 4L), (created.Header.ClusterId, created.Header.MemberId, created.Header.Revision));
+        Assert.Equal((_server.Member.ClusterId, _server.Member.Id, 4L),
+            (created.Header.ClusterId, created.Header.MemberId, created.Header.Revision));
         List<Event> events = [];
         while (events.Count < 2)
         {
@@ -48,7 +49,8 @@ public sealed class WatchServiceTests : IAsyncLifetime
         _server.Keys.DeleteRange(new DeleteRangeRequest { Key = Bytes("a") });
         WatchResponse deleted = await ReadAsync();
         Event gone = Assert.Single(deleted.Events);
-        Assert.Equal((Event.Types.EventType.Delete, 5L, 0L, 5L), (gone.Type, gone.Kv.ModRevision, gone.Kv.CreateRevision, deleted.Header.Revision));
+        Assert.Equal((Event.Types.EventType.Delete, 5L, 0L, 5L),
+            (gone.Type, gone.Kv.ModRevision, gone.Kv.CreateRevision, deleted.Header.Revision));
         Assert.Equal("2", gone.PrevKv.Value.ToStringUtf8());
     }
 
@@ -72,7 +74,8 @@ public sealed class WatchServiceTests : IAsyncLifetime
         txn.Success.Add(new RequestOp { RequestDeleteRange = new DeleteRangeRequest { Key = Bytes("c") } });
         _server.Keys.Txn(txn);
         WatchResponse[] both = [await ReadAsync(), await ReadAsync()];
-        Assert.Equal(["a", "b", "c"], both.Single(response => response.WatchId == 0).Events.Select(change => change.Kv.Key.ToStringUtf8()));
+        Assert.Equal(["a", "b", "c"], both.Single(response => response.WatchId == 0)
+            .Events.Select(change => change.Kv.Key.ToStringUtf8()));
         Assert.Equal(["c"], both.Single(response => response.WatchId == 1).Events.Select(change => change.Kv.Key.ToStringUtf8()));
     }
 
@@ -181,7 +184,8 @@ public sealed class WatchServiceTests : IAsyncLifetime
         Assert.All(seen.Values, revisions => Assert.Equal([2L, 3L], revisions));
     }
 
-    private Task CreateAsync(WatchCreateRequest request) => _stream.RequestStream.WriteAsync(new WatchRequest { CreateRequest = request });
+    private Task CreateAsync(WatchCreateRequest request) =>
+        _stream.RequestStream.WriteAsync(new WatchRequest { CreateRequest = request });
 
     private async Task<WatchResponse> ReadAsync()
     {
@@ -189,5 +193,6 @@ public sealed class WatchServiceTests : IAsyncLifetime
         return _stream.ResponseStream.Current;
     }
 
-    private void Put(string key, string value) => _server.Keys.Put(new PutRequest { Key = Bytes(key), Value = ByteString.CopyFromUtf8(value) });
+    private void Put(string key, string value) =>
+        _server.Keys.Put(new PutRequest { Key = Bytes(key), Value = ByteString.CopyFromUtf8(value) });
 }

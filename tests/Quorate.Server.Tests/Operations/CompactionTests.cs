@@ -19,7 +19,8 @@ public sealed class CompactionTests
 
     [Fact]
     public void Anything_else_is_refused() =>
-        Assert.StartsWith("error parsing CompactionRetention: ", Assert.Throws<FormatException>(() => CompactionRetention.Parse("periodic", "soon")).Message);
+        Assert.StartsWith("error parsing CompactionRetention: ",
+            Assert.Throws<FormatException>(() => CompactionRetention.Parse("periodic", "soon")).Message);
 
     [Fact]
     public async Task Five_seconds_are_kept_of_a_history_of_one_revision_a_half_second()

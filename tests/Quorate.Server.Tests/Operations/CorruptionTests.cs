@@ -18,7 +18,8 @@ public sealed class CorruptionTests
         Check(cluster, checks => checks.CheckCompactionsAsync(CancellationToken.None));
         Assert.Empty(cluster.Leader.Running.Alarms);
         Assert.Contains(cluster.Leader.Lines, line => line.Contains("finished peer corruption check", StringComparison.Ordinal));
-        Assert.Contains(cluster.Leader.Lines, line => line.Contains("successfully checked hash on whole cluster", StringComparison.Ordinal));
+        Assert.Contains(cluster.Leader.Lines, line =>
+            line.Contains("successfully checked hash on whole cluster", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -55,7 +56,8 @@ public sealed class CorruptionTests
         VirtualCluster cluster = Written(differs: machine => !machine.Running.IsLeader);
         VirtualMember different = cluster.Machines.First(machine => !machine.Running.IsLeader);
         var checks = new CorruptionChecks(different.Running, different);
-        BootstrapException error = Assert.Throws<BootstrapException>(() => cluster.Wait(checks.CheckInitiallyAsync(CancellationToken.None)));
+        BootstrapException error = Assert.Throws<BootstrapException>(() =>
+            cluster.Wait(checks.CheckInitiallyAsync(CancellationToken.None)));
         Assert.Equal($"{different.Running.Id:x} found data inconsistency with peers", error.Message);
     }
 
@@ -69,7 +71,8 @@ public sealed class CorruptionTests
             machine.Start();
         }
 
-        cluster.Until(() => cluster.Machines.All(machine => machine.Running.IsReady) && cluster.RunningMachines.Any(machine => machine.Running.IsLeader));
+        cluster.Until(() => cluster.Machines.All(machine => machine.Running.IsReady)
+            && cluster.RunningMachines.Any(machine => machine.Running.IsLeader));
         cluster.Put(cluster.Leader, "a", "1");
         cluster.Until(() => cluster.Machines.All(machine => machine.Running.Keyspace.Revision == 2));
         if (differs is not null)
@@ -78,7 +81,8 @@ public sealed class CorruptionTests
             foreach (VirtualMember machine in cluster.Machines)
             {
                 string value = machine == wrong ? "wrong" : "right";
-                machine.Running.Keyspace.Put(new PutRequest { Key = ByteString.CopyFromUtf8("b"), Value = ByteString.CopyFromUtf8(value) });
+                machine.Running.Keyspace.Put(new PutRequest { Key = ByteString.CopyFromUtf8("b"),
+                    Value = ByteString.CopyFromUtf8(value) });
             }
         }
         else
@@ -95,7 +99,8 @@ public sealed class CorruptionTests
     private static void Compact(VirtualCluster cluster, long revision)
     {
         cluster.Wait(cluster.Leader.Running.ProposeAsync(
-            new InternalRaftRequest { Compaction = new CompactionRequest { Revision = revision } }, CancellationToken.None).AsTask());
+            new InternalRaftRequest { Compaction = new CompactionRequest { Revision = revision } },
+                CancellationToken.None).AsTask());
         cluster.Until(() => cluster.Machines.All(machine => machine.Running.Keyspace.CompactionHashes.Count == 1));
     }
 

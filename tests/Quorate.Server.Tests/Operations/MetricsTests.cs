@@ -42,7 +42,8 @@ public sealed partial class MetricsTests
         server.Keys.Range(new RangeRequest { Key = ByteString.CopyFromUtf8("a") });
         string text = await server.Http.GetStringAsync("/metrics");
         string[] lines = text.TrimEnd('\n').Split('\n');
-        string[] families = [.. lines.Where(line => line.StartsWith("# TYPE ", StringComparison.Ordinal)).Select(line => line.Split(' ')[2])];
+        string[] families = [.. lines.Where(line => line.StartsWith("# TYPE ", StringComparison.Ordinal))
+            .Select(line => line.Split(' ')[2])];
         Assert.Equal(families.Order(StringComparer.Ordinal), families);
         Assert.Equal([], Needed.Split((char[])[' ', '\n'], StringSplitOptions.RemoveEmptyEntries).Except(families));
         Assert.All(lines, line => Assert.Matches(Line(), line));
@@ -113,7 +114,8 @@ public sealed partial class MetricsTests
     [InlineData(655.36, "655.36")]
     [InlineData(1e21, "1e+21")]
     [InlineData(double.PositiveInfinity, "+Inf")]
-    public void Numbers_have_the_shortest_form_as_in_Go(double value, string expected) => Assert.Equal(expected, GoFloat.Format(value));
+    public void Numbers_have_the_shortest_form_as_in_Go(double value, string expected) =>
+        Assert.Equal(expected, GoFloat.Format(value));
 
     [Theory]
     [InlineData(0, "0s")]
@@ -123,9 +125,11 @@ public sealed partial class MetricsTests
     [InlineData(125_000, "12.5ms")]
     [InlineData(36_610_000_000, "1h1m1s")]
     [InlineData(600_000_000, "1m0s")]
-    public void Durations_are_printed_as_Go_prints_them(long ticks, string expected) => Assert.Equal(expected, GoDuration.Format(TimeSpan.FromTicks(ticks)));
+    public void Durations_are_printed_as_Go_prints_them(long ticks, string expected) =>
+        Assert.Equal(expected, GoDuration.Format(TimeSpan.FromTicks(ticks)));
 
-    private static async Task<Dictionary<string, double>> ReadAsync(TestServer server) => (await server.Http.GetStringAsync("/metrics")).Split('\n')
+    private static async Task<Dictionary<string, double>> ReadAsync(TestServer server) =>
+        (await server.Http.GetStringAsync("/metrics")).Split('\n')
         .Where(line => line.Length > 0 && line[0] != '#')
         .ToDictionary(line => line[..line.LastIndexOf(' ')], line => line[(line.LastIndexOf(' ') + 1)..] is "+Inf"
             ? double.PositiveInfinity

@@ -42,7 +42,8 @@ internal sealed class GatewayCall : ServerCallContext
     protected override AuthContext AuthContextCore => new(null, []);
 
     /// <summary>With the HTTP context where <c>GetHttpContext()</c> looks for it.</summary>
-    protected override IDictionary<object, object> UserStateCore => _state ??= new Dictionary<object, object> { ["__HttpContext"] = _http };
+    protected override IDictionary<object, object> UserStateCore =>
+        _state ??= new Dictionary<object, object> { ["__HttpContext"] = _http };
 
     protected override Metadata RequestHeadersCore
     {
@@ -70,12 +71,14 @@ internal sealed class GatewayCall : ServerCallContext
     }
 
     /// <summary>What a header carries on as metadata; null if it is not there.</summary>
-    public string? MetadataOf(string name) => _http.Request.Headers.TryGetValue(Prefix + name, out Microsoft.Extensions.Primitives.StringValues values)
+    public string? MetadataOf(string name) =>
+        _http.Request.Headers.TryGetValue(Prefix + name, out Microsoft.Extensions.Primitives.StringValues values)
         || (name == "authorization" && _http.Request.Headers.TryGetValue(name, out values))
         ? values[0]
         : null;
 
     protected override Task WriteResponseHeadersAsyncCore(Metadata responseHeaders) => Task.CompletedTask;
 
-    protected override ContextPropagationToken CreatePropagationTokenCore(ContextPropagationOptions? options) => throw new NotSupportedException();
+    protected override ContextPropagationToken CreatePropagationTokenCore(ContextPropagationOptions? options) =>
+        throw new NotSupportedException();
 }

@@ -61,7 +61,8 @@ internal abstract class GatewayMethod<TRequest, TResponse> : GatewayMethod
         _all.ClientReceivedBytes.Add(bytes.Length);
         return bytes.Length <= limits.MaxReceiveBytes
             ? _parse(bytes)
-            : throw new RpcException(new Status(StatusCode.ResourceExhausted, Rpc.GrpcDispatcher.TooLarge(bytes.Length, limits.MaxReceiveBytes)));
+            : throw new RpcException(new Status(StatusCode.ResourceExhausted,
+                Rpc.GrpcDispatcher.TooLarge(bytes.Length, limits.MaxReceiveBytes)));
     }
 
     protected void Write(IBufferWriter<byte> output, TResponse response)

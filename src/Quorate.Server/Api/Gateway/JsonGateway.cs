@@ -10,7 +10,9 @@ using Quorate.Server.Operations;
 
 namespace Quorate.Server.Api.Gateway;
 
-/// <summary>The services over HTTP/1.1 with JSON (spec 01 §5). It calls them in the process; its calls count as gRPC's do.</summary>
+/// <summary>
+/// The services over HTTP/1.1 with JSON (spec 01 §5). It calls them in the process; its calls count as gRPC's do.
+/// </summary>
 internal sealed class JsonGateway
 {
     private readonly FrozenDictionary<string, GatewayMethod> _methods;
@@ -49,7 +51,8 @@ internal sealed class JsonGateway
         }
         else if (http.Request.Method != "POST")
         {
-            await PlainAsync(http, IsOldForm ? StatusCodes.Status405MethodNotAllowed : StatusCodes.Status501NotImplemented, StatusCode.Unimplemented,
+            await PlainAsync(http, IsOldForm ? StatusCodes.Status405MethodNotAllowed : StatusCodes.Status501NotImplemented,
+                StatusCode.Unimplemented,
                 "Method Not Allowed");
         }
         else
@@ -70,7 +73,8 @@ internal sealed class JsonGateway
         try
         {
             DateTime deadline = DateTime.MaxValue;
-            if (http.Request.Headers.TryGetValue("Grpc-Timeout", out Microsoft.Extensions.Primitives.StringValues text) && Timeout(text[0] ?? "") is { } timeout)
+            if (http.Request.Headers.TryGetValue("Grpc-Timeout", out Microsoft.Extensions.Primitives.StringValues text)
+                && Timeout(text[0] ?? "") is { } timeout)
             {
                 deadline = DateTime.UtcNow + timeout;
                 ended.CancelAfter(timeout);
@@ -130,7 +134,8 @@ internal sealed class JsonGateway
                     writer.WriteNumber("grpc_code", (int)status.StatusCode);
                     writer.WriteNumber("http_code", HttpStatus(status.StatusCode));
                     writer.WriteString("message", status.Detail);
-                    writer.WriteString("http_status", Microsoft.AspNetCore.WebUtilities.ReasonPhrases.GetReasonPhrase(HttpStatus(status.StatusCode)));
+                    writer.WriteString("http_status",
+                        Microsoft.AspNetCore.WebUtilities.ReasonPhrases.GetReasonPhrase(HttpStatus(status.StatusCode)));
                 }
                 else
                 {
@@ -158,14 +163,17 @@ internal sealed class JsonGateway
         http.Response.StatusCode = httpStatus;
         http.Response.ContentType = IsOldForm ? "text/plain; charset=utf-8" : "application/json";
         return http.Response.WriteAsync(
-            IsOldForm ? message : string.Create(CultureInfo.InvariantCulture, $"{{\"code\":{(int)code}, \"message\":\"{message}\"}}"), http.RequestAborted);
+            IsOldForm ? message
+                : string.Create(CultureInfo.InvariantCulture,
+                    $"{{\"code\":{(int)code}, \"message\":\"{message}\"}}"), http.RequestAborted);
     }
 
     /// <summary>The time of a Grpc-Timeout header; null for none.</summary>
     private static TimeSpan? Timeout(string text)
     {
         const long NanosecondsPerTick = 100;
-        if (text.Length < 2 || !long.TryParse(text.AsSpan(0, text.Length - 1), NumberStyles.None, CultureInfo.InvariantCulture, out long count))
+        if (text.Length < 2
+            || !long.TryParse(text.AsSpan(0, text.Length - 1), NumberStyles.None, CultureInfo.InvariantCulture, out long count))
         {
             throw Malformed();
         }
@@ -208,13 +216,16 @@ internal sealed class JsonGateway
     {
         public Dictionary<string, GatewayMethod> Methods { get; } = [];
 
-        public override void AddMethod<TRequest, TResponse>(Method<TRequest, TResponse> method, UnaryServerMethod<TRequest, TResponse>? handler) =>
+        public override void AddMethod<TRequest, TResponse>(
+            Method<TRequest, TResponse> method, UnaryServerMethod<TRequest, TResponse>? handler) =>
             Add(method, series => new UnaryGatewayMethod<TRequest, TResponse>(method, handler!, series, metrics));
 
-        public override void AddMethod<TRequest, TResponse>(Method<TRequest, TResponse> method, ServerStreamingServerMethod<TRequest, TResponse>? handler) =>
+        public override void AddMethod<TRequest, TResponse>(
+            Method<TRequest, TResponse> method, ServerStreamingServerMethod<TRequest, TResponse>? handler) =>
             Add(method, series => new StreamingGatewayMethod<TRequest, TResponse>(method, handler!, series, metrics));
 
-        public override void AddMethod<TRequest, TResponse>(Method<TRequest, TResponse> method, DuplexStreamingServerMethod<TRequest, TResponse>? handler) =>
+        public override void AddMethod<TRequest, TResponse>(
+            Method<TRequest, TResponse> method, DuplexStreamingServerMethod<TRequest, TResponse>? handler) =>
             Add(method, series => new StreamingGatewayMethod<TRequest, TResponse>(method, handler!, series, metrics));
 
         private void Add(IMethod method, Func<MethodMetrics, GatewayMethod> create)

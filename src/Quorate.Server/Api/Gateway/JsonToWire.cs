@@ -108,7 +108,9 @@ internal static class JsonToWire
                 Bytes(field, System.Text.Encoding.UTF8.GetBytes(Text(reader)), output);
                 break;
             case FieldType.Bool:
-                Number(field, reader.TokenType switch { JsonTokenType.True => 1, JsonTokenType.False => 0, _ => throw Unexpected(reader) }, output);
+                Number(field,
+                    reader.TokenType switch { JsonTokenType.True => 1, JsonTokenType.False => 0, _ =>
+                        throw Unexpected(reader) }, output);
                 break;
             case FieldType.Enum:
                 if (Enumeration(reader, field.EnumType) is { } number)
@@ -146,7 +148,8 @@ internal static class JsonToWire
             throw Unexpected(reader);
         }
 
-        string text = reader.TokenType == JsonTokenType.String ? reader.GetString()! : System.Text.Encoding.ASCII.GetString(reader.ValueSpan);
+        string text = reader.TokenType == JsonTokenType.String ? reader.GetString()!
+            : System.Text.Encoding.ASCII.GetString(reader.ValueSpan);
         return decimal.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out decimal value)
             && value == decimal.Truncate(value) && value >= least && value <= most
             ? value
@@ -167,7 +170,8 @@ internal static class JsonToWire
         }
     }
 
-    private static string Text(in Utf8JsonReader reader) => reader.TokenType == JsonTokenType.String ? reader.GetString()! : throw Unexpected(reader);
+    private static string Text(in Utf8JsonReader reader) =>
+        reader.TokenType == JsonTokenType.String ? reader.GetString()! : throw Unexpected(reader);
 
     private static FormatException Unexpected(in Utf8JsonReader reader) => new($"unexpected token {reader.TokenType}");
 

@@ -5,8 +5,8 @@ using Quorate.Server.Operations;
 namespace Quorate.Server.Api.Gateway;
 
 /// <summary>
-/// Answers in lines, <c>{"result":…}</c> each, as they come. Requests are values one after the other in the body; where there is one
-/// only, it is the first.
+/// Answers in lines, <c>{"result":…}</c> each, as they come. Requests are values one after the other in the body; where there is
+/// one only, it is the first.
 /// </summary>
 internal sealed class StreamingGatewayMethod<TRequest, TResponse> : GatewayMethod<TRequest, TResponse>
     where TRequest : class
@@ -14,7 +14,8 @@ internal sealed class StreamingGatewayMethod<TRequest, TResponse> : GatewayMetho
 {
     private readonly Func<IAsyncStreamReader<TRequest>, IServerStreamWriter<TResponse>, GatewayCall, Task> _handler;
 
-    public StreamingGatewayMethod(Method<TRequest, TResponse> method, ServerStreamingServerMethod<TRequest, TResponse> handler, MethodMetrics metrics,
+    public StreamingGatewayMethod(Method<TRequest, TResponse> method, ServerStreamingServerMethod<TRequest, TResponse> handler,
+        MethodMetrics metrics,
         MemberMetrics all)
         : base(method, metrics, all)
     {
@@ -25,7 +26,8 @@ internal sealed class StreamingGatewayMethod<TRequest, TResponse> : GatewayMetho
         };
     }
 
-    public StreamingGatewayMethod(Method<TRequest, TResponse> method, DuplexStreamingServerMethod<TRequest, TResponse> handler, MethodMetrics metrics,
+    public StreamingGatewayMethod(Method<TRequest, TResponse> method, DuplexStreamingServerMethod<TRequest, TResponse> handler,
+        MethodMetrics metrics,
         MemberMetrics all)
         : base(method, metrics, all)
     {
@@ -69,7 +71,8 @@ internal sealed class StreamingGatewayMethod<TRequest, TResponse> : GatewayMetho
         }
     }
 
-    private sealed class Responses(StreamingGatewayMethod<TRequest, TResponse> method, HttpContext http) : IServerStreamWriter<TResponse>
+    private sealed class Responses(StreamingGatewayMethod<TRequest, TResponse> method, HttpContext http)
+        : IServerStreamWriter<TResponse>
     {
         public WriteOptions? WriteOptions { get; set; }
 
@@ -87,6 +90,7 @@ internal sealed class StreamingGatewayMethod<TRequest, TResponse> : GatewayMetho
             await output.FlushAsync(http.RequestAborted);
         }
 
-        public Task WriteAsync(TResponse message, CancellationToken cancellationToken) => WriteAsync(message).WaitAsync(cancellationToken);
+        public Task WriteAsync(TResponse message, CancellationToken cancellationToken) =>
+            WriteAsync(message).WaitAsync(cancellationToken);
     }
 }

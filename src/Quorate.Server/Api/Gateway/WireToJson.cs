@@ -5,8 +5,8 @@ using Google.Protobuf.Reflection;
 namespace Quorate.Server.Api.Gateway;
 
 /// <summary>
-/// Writes a message as the gateway's JSON (spec 01 §5.1): names as in the tables, 64-bit numbers as strings, bytes in base64, and what
-/// is zero or empty not at all. It goes over the protobuf bytes by the descriptor, so that no reflection is needed.
+/// Writes a message as the gateway's JSON (spec 01 §5.1): names as in the tables, 64-bit numbers as strings, bytes in base64, and
+/// what is zero or empty not at all. It goes over the protobuf bytes by the descriptor, so that no reflection is needed.
 /// </summary>
 internal static class WireToJson
 {

@@ -4,10 +4,13 @@ using Quorate.Server.Operations;
 
 namespace Quorate.Server.Api.Rpc;
 
-/// <summary>Methods whose messages are counted as they are read and written, and whose broken messages are told as etcd tells them.</summary>
+/// <summary>
+/// Methods whose messages are counted as they are read and written, and whose broken messages are told as etcd tells them.
+/// </summary>
 internal static class CountedMethod
 {
-    public static Method<TRequest, TResponse> Of<TRequest, TResponse>(Method<TRequest, TResponse> method, MethodMetrics metrics, MemberMetrics all)
+    public static Method<TRequest, TResponse> Of<TRequest,
+        TResponse>(Method<TRequest, TResponse> method, MethodMetrics metrics, MemberMetrics all)
         where TRequest : class
         where TResponse : class
     {
@@ -23,7 +26,8 @@ internal static class CountedMethod
                 }
                 catch (InvalidProtocolBufferException error)
                 {
-                    throw new RpcException(new Status(StatusCode.Internal, $"grpc: error unmarshalling request: {error.Message}"));
+                    throw new RpcException(new Status(StatusCode.Internal,
+                        $"grpc: error unmarshalling request: {error.Message}"));
                 }
             }),
             new Marshaller<TResponse>((response, context) =>

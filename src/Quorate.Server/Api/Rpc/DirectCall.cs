@@ -4,7 +4,9 @@ using Microsoft.AspNetCore.Http;
 
 namespace Quorate.Server.Api.Rpc;
 
-/// <summary>A call that is answered without gRPC's server, as the services see it. It is cheap: what nobody asks for is not made.</summary>
+/// <summary>
+/// A call that is answered without gRPC's server, as the services see it. It is cheap: what nobody asks for is not made.
+/// </summary>
 internal sealed class DirectCall : ServerCallContext, IDisposable
 {
     private readonly HttpContext _http;
@@ -18,7 +20,8 @@ internal sealed class DirectCall : ServerCallContext, IDisposable
     {
         _http = http;
         _path = path;
-        if (http.Request.Headers.TryGetValue("grpc-timeout", out Microsoft.Extensions.Primitives.StringValues text) && Timeout(text[0]) is { } timeout)
+        if (http.Request.Headers.TryGetValue("grpc-timeout", out Microsoft.Extensions.Primitives.StringValues text)
+            && Timeout(text[0]) is { } timeout)
         {
             _deadline = DateTime.UtcNow + timeout;
             _ended = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted);
@@ -47,7 +50,8 @@ internal sealed class DirectCall : ServerCallContext, IDisposable
     protected override AuthContext AuthContextCore => new(null, []);
 
     /// <summary>With the HTTP context where <c>GetHttpContext()</c> looks for it.</summary>
-    protected override IDictionary<object, object> UserStateCore => _state ??= new Dictionary<object, object> { ["__HttpContext"] = _http };
+    protected override IDictionary<object, object> UserStateCore =>
+        _state ??= new Dictionary<object, object> { ["__HttpContext"] = _http };
 
     protected override Metadata RequestHeadersCore
     {
@@ -73,13 +77,15 @@ internal sealed class DirectCall : ServerCallContext, IDisposable
 
     protected override Task WriteResponseHeadersAsyncCore(Metadata responseHeaders) => Task.CompletedTask;
 
-    protected override ContextPropagationToken CreatePropagationTokenCore(ContextPropagationOptions? options) => throw new NotSupportedException();
+    protected override ContextPropagationToken CreatePropagationTokenCore(ContextPropagationOptions? options) =>
+        throw new NotSupportedException();
 
     /// <summary>Null for none, or for one that is too far away to matter.</summary>
     private static TimeSpan? Timeout(string? text)
     {
         const long NanosecondsPerTick = 100;
-        if (text is not { Length: >= 2 } || !long.TryParse(text.AsSpan(0, text.Length - 1), NumberStyles.None, CultureInfo.InvariantCulture, out long count))
+        if (text is not { Length: >= 2 }
+            || !long.TryParse(text.AsSpan(0, text.Length - 1), NumberStyles.None, CultureInfo.InvariantCulture, out long count))
         {
             return null;
         }

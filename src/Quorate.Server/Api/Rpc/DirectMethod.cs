@@ -10,10 +10,11 @@ using Quorate.Server.Operations;
 namespace Quorate.Server.Api.Rpc;
 
 /// <summary>
-/// A unary method that reads its request from HTTP/2 and writes its answer there by itself. gRPC's server costs as much again as all of
-/// a small read; the methods that are called most do without it. A compressed request goes its way nevertheless.
+/// A unary method that reads its request from HTTP/2 and writes its answer there by itself. gRPC's server costs as much again as
+/// all of a small read; the methods that are called most do without it. A compressed request goes its way nevertheless.
 /// </summary>
-internal abstract class DirectMethod<TRequest>(string path, MessageParser<TRequest> parser, MethodMetrics metrics, MemberMetrics all, ServiceContext context)
+internal abstract class DirectMethod<TRequest>(string path, MessageParser<TRequest> parser, MethodMetrics metrics,
+    MemberMetrics all, ServiceContext context)
     where TRequest : IMessage<TRequest>
 {
     protected const int PrefixLength = 5;
@@ -105,7 +106,8 @@ internal abstract class DirectMethod<TRequest>(string path, MessageParser<TReque
         return prefix[0] != 0
             ? throw new RpcException(new Status(StatusCode.Internal, "grpc: compressed flag set with identity or empty encoding"))
             : length > context.MaxReceiveBytes
-                ? throw new RpcException(new Status(StatusCode.ResourceExhausted, GrpcDispatcher.TooLarge(length, context.MaxReceiveBytes)))
+                ? throw new RpcException(new Status(StatusCode.ResourceExhausted,
+                    GrpcDispatcher.TooLarge(length, context.MaxReceiveBytes)))
                 : (int)length;
     }
 

@@ -6,7 +6,8 @@ using Quorate.Server.Operations;
 namespace Quorate.Server.Api.Rpc;
 
 /// <summary>Range: rows go from the pages of the database into the connection's memory, a piece at a time.</summary>
-internal sealed class DirectRangeMethod(string path, KvService service, MethodMetrics metrics, MemberMetrics all, ServiceContext context)
+internal sealed class DirectRangeMethod(string path, KvService service, MethodMetrics metrics, MemberMetrics all,
+    ServiceContext context)
     : DirectMethod<RangeRequest>(path, RangeRequest.Parser, metrics, all, context)
 {
     private const int FlushBytes = 64 * 1024;

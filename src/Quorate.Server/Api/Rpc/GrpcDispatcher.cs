@@ -24,7 +24,8 @@ internal sealed class GrpcDispatcher
     private readonly GrpcMetrics _metrics;
     private readonly IServiceProvider _root;
 
-    public GrpcDispatcher(IServiceProvider root, GrpcServices services, GrpcMethods methods, ServiceContext context, MemberMetrics metrics)
+    public GrpcDispatcher(IServiceProvider root, GrpcServices services, GrpcMethods methods, ServiceContext context,
+        MemberMetrics metrics)
     {
         _root = root;
         _context = context;
@@ -53,7 +54,8 @@ internal sealed class GrpcDispatcher
         if (!IsGrpc(context))
         {
             context.Response.StatusCode = StatusCodes.Status415UnsupportedMediaType;
-            return RefuseAsync(context, StatusCode.InvalidArgument, $"invalid gRPC request content-type \"{context.Request.ContentType}\"");
+            return RefuseAsync(context, StatusCode.InvalidArgument,
+                $"invalid gRPC request content-type \"{context.Request.ContentType}\"");
         }
 
         string path = context.Request.Path.Value ?? "";
@@ -63,7 +65,8 @@ internal sealed class GrpcDispatcher
         }
 
         entry.Metrics.Started.Add();
-        _metrics.CountRequest(context.Request.Headers.TryGetValue("client-api-version", out var version) ? version[0] : null, entry.Metrics.IsUnary);
+        _metrics.CountRequest(context.Request.Headers.TryGetValue("client-api-version", out var version) ? version[0] : null,
+            entry.Metrics.IsUnary);
 
         if (entry.Direct is not null && !IsCompressed(context))
         {
@@ -79,15 +82,18 @@ internal sealed class GrpcDispatcher
     private RequestDelegate? Direct(string path, KvService keys, MethodMetrics series, MemberMetrics metrics) => path switch
     {
         "/etcdserverpb.KV/Range" => new DirectRangeMethod(path, keys, series, metrics, _context).HandleAsync,
-        "/etcdserverpb.KV/Put" => new DirectMessageMethod<PutRequest, PutResponse>(path, PutRequest.Parser, keys.Put, series, metrics, _context).HandleAsync,
+        "/etcdserverpb.KV/Put" => new DirectMessageMethod<PutRequest,
+            PutResponse>(path, PutRequest.Parser, keys.Put, series, metrics, _context).HandleAsync,
         "/etcdserverpb.KV/DeleteRange" => new DirectMessageMethod<DeleteRangeRequest, DeleteRangeResponse>(
             path, DeleteRangeRequest.Parser, keys.DeleteRange, series, metrics, _context).HandleAsync,
-        "/etcdserverpb.KV/Txn" => new DirectMessageMethod<TxnRequest, TxnResponse>(path, TxnRequest.Parser, keys.Txn, series, metrics, _context).HandleAsync,
+        "/etcdserverpb.KV/Txn" => new DirectMessageMethod<TxnRequest,
+            TxnResponse>(path, TxnRequest.Parser, keys.Txn, series, metrics, _context).HandleAsync,
         _ => null,
     };
 
     private static bool IsCompressed(HttpContext context) =>
-        context.Request.Headers.TryGetValue("grpc-encoding", out Microsoft.Extensions.Primitives.StringValues encoding) && encoding != "identity";
+        context.Request.Headers.TryGetValue("grpc-encoding", out Microsoft.Extensions.Primitives.StringValues encoding)
+            && encoding != "identity";
 
     private async Task CallAsync(HttpContext context, Entry entry)
     {
@@ -95,7 +101,8 @@ internal sealed class GrpcDispatcher
         StatusCode code = StatusCode.Cancelled;
         try
         {
-            if (entry.Metrics.IsUnary && await PeekLengthAsync(context).ConfigureAwait(false) is var length && length > _context.MaxReceiveBytes)
+            if (entry.Metrics.IsUnary && await PeekLengthAsync(context).ConfigureAwait(false) is var length
+                && length > _context.MaxReceiveBytes)
             {
                 code = StatusCode.ResourceExhausted;
                 await RefuseAsync(context, code, TooLarge(length, _context.MaxReceiveBytes)).ConfigureAwait(false);
@@ -108,7 +115,8 @@ internal sealed class GrpcDispatcher
             {
                 code = CodeOf(headers);
             }
-            else if (context.Features.Get<IHttpResponseTrailersFeature>()?.Trailers is { } trailers && trailers.ContainsKey("grpc-status"))
+            else if (context.Features.Get<IHttpResponseTrailersFeature>()?.Trailers is { } trailers
+                && trailers.ContainsKey("grpc-status"))
             {
                 code = CodeOf(trailers);
             }
@@ -123,8 +131,8 @@ internal sealed class GrpcDispatcher
         int.TryParse(headers["grpc-status"], CultureInfo.InvariantCulture, out int code) ? (StatusCode)code : StatusCode.Unknown;
 
     /// <summary>
-    /// The length of the message that comes, which stands before it; it is looked at, not taken. A message that is too large is told with
-    /// its size, which gRPC's server does not.
+    /// The length of the message that comes, which stands before it; it is looked at, not taken. A message that is too large is
+    /// told with its size, which gRPC's server does not.
     /// </summary>
     private static async ValueTask<uint> PeekLengthAsync(HttpContext context)
     {
@@ -169,7 +177,8 @@ internal sealed class GrpcDispatcher
         }
 
         string service = path[1..end];
-        return _services.Contains(service) ? $"unknown method {path[(end + 1)..]} for service {service}" : $"unknown service {service}";
+        return _services.Contains(service) ? $"unknown method {path[(end + 1)..]} for service {service}"
+            : $"unknown service {service}";
     }
 
     /// <summary>Tells an error: in the head of the answer if it has not gone yet, else behind what has.</summary>

@@ -6,12 +6,14 @@ using Quorate.Server.Operations;
 namespace Quorate.Server.Api.Rpc;
 
 /// <summary>Gives the methods of all services to gRPC's server; no reflection is needed to find them.</summary>
-internal sealed class GrpcMethods(GrpcServices services, MemberMetrics metrics, Version version) : IServiceMethodProvider<GrpcServices>
+internal sealed class GrpcMethods(GrpcServices services, MemberMetrics metrics, Version version)
+    : IServiceMethodProvider<GrpcServices>
 {
     /// <summary>The series of each method, by its path.</summary>
     public Dictionary<string, MethodMetrics> Metrics { get; } = [];
 
-    public void OnServiceMethodDiscovery(ServiceMethodProviderContext<GrpcServices> context) => services.Bind(new Binder(this, context));
+    public void OnServiceMethodDiscovery(ServiceMethodProviderContext<GrpcServices> context) =>
+        services.Bind(new Binder(this, context));
 
     /// <summary>Methods that came with a version are unknown to those before it.</summary>
     public static bool IsKnown(IMethod method, Version version) => method.Name switch
@@ -23,7 +25,8 @@ internal sealed class GrpcMethods(GrpcServices services, MemberMetrics metrics, 
 
     private sealed class Binder(GrpcMethods methods, ServiceMethodProviderContext<GrpcServices> context) : ServiceBinderBase
     {
-        public override void AddMethod<TRequest, TResponse>(Method<TRequest, TResponse> method, UnaryServerMethod<TRequest, TResponse>? handler)
+        public override void AddMethod<TRequest, TResponse>(
+            Method<TRequest, TResponse> method, UnaryServerMethod<TRequest, TResponse>? handler)
         {
             if (Counted(method) is { } counted)
             {
@@ -31,15 +34,18 @@ internal sealed class GrpcMethods(GrpcServices services, MemberMetrics metrics, 
             }
         }
 
-        public override void AddMethod<TRequest, TResponse>(Method<TRequest, TResponse> method, ServerStreamingServerMethod<TRequest, TResponse>? handler)
+        public override void AddMethod<TRequest, TResponse>(
+            Method<TRequest, TResponse> method, ServerStreamingServerMethod<TRequest, TResponse>? handler)
         {
             if (Counted(method) is { } counted)
             {
-                context.AddServerStreamingMethod(counted, [], (_, request, responses, call) => handler!(request, responses, call));
+                context.AddServerStreamingMethod(counted, [], (_, request, responses, call) =>
+                    handler!(request, responses, call));
             }
         }
 
-        public override void AddMethod<TRequest, TResponse>(Method<TRequest, TResponse> method, DuplexStreamingServerMethod<TRequest, TResponse>? handler)
+        public override void AddMethod<TRequest, TResponse>(
+            Method<TRequest, TResponse> method, DuplexStreamingServerMethod<TRequest, TResponse>? handler)
         {
             if (Counted(method) is not { } counted)
             {
@@ -53,7 +59,8 @@ internal sealed class GrpcMethods(GrpcServices services, MemberMetrics metrics, 
             }
             else
             {
-                context.AddDuplexStreamingMethod(counted, [], (_, requests, responses, call) => handler!(requests, responses, call));
+                context.AddDuplexStreamingMethod(counted, [], (_, requests, responses, call) =>
+                    handler!(requests, responses, call));
             }
         }
 

@@ -13,8 +13,8 @@ public readonly record struct CompactionRetention(TimeSpan Period, long Revision
     public bool IsOff => Period <= TimeSpan.Zero && Revisions <= 0;
 
     /// <summary>
-    /// Reads the two settings. A whole number is hours or revisions; anything else is a duration, whose nanoseconds are the number of
-    /// revisions where that is wanted. <see cref="FormatException"/> for what is neither.
+    /// Reads the two settings. A whole number is hours or revisions; anything else is a duration, whose nanoseconds are the
+    /// number of revisions where that is wanted. <see cref="FormatException"/> for what is neither.
     /// </summary>
     public static CompactionRetention Parse(string mode, string text)
     {

@@ -11,7 +11,9 @@ public sealed class MemberCompaction(IMember member) : ICompactionTarget
     public bool IsPaused => !member.IsLeader;
 
     public async Task CompactAsync(long revision, CancellationToken cancellation) => await member
-        .ProposeAsync(new InternalRaftRequest { Compaction = new CompactionRequest { Revision = revision } }, cancellation).ConfigureAwait(false);
+        .ProposeAsync(new InternalRaftRequest { Compaction = new CompactionRequest { Revision = revision } }, cancellation)
+            .ConfigureAwait(false);
 
-    public void Log(string level, string message, params (string Key, object? Value)[] fields) => member.Options.Log?.Invoke(level, message, fields);
+    public void Log(string level, string message, params (string Key, object? Value)[] fields) =>
+        member.Options.Log?.Invoke(level, message, fields);
 }

@@ -3,8 +3,8 @@ using Quorate.Protocol;
 namespace Quorate.Server.Operations.Compaction;
 
 /// <summary>
-/// Keeps the history of a period: revisions are sampled ten times a period, or ten times an hour if that is shorter, and the oldest
-/// sample within the period is what is compacted at (spec 03 §5.1).
+/// Keeps the history of a period: revisions are sampled ten times a period, or ten times an hour if that is shorter, and the
+/// oldest sample within the period is what is compacted at (spec 03 §5.1).
 /// </summary>
 public sealed class PeriodicCompaction(ICompactionTarget target, TimeSpan period, TimeProvider time)
 {
@@ -59,7 +59,8 @@ public sealed class PeriodicCompaction(ICompactionTarget target, TimeSpan period
         }
         catch (EtcdException error)
         {
-            target.Log("warn", "failed auto periodic compaction", [.. fields, ("retry-interval", GoDuration.Format(Interval)), ("error", error.Message)]);
+            target.Log("warn", "failed auto periodic compaction",
+                [.. fields, ("retry-interval", GoDuration.Format(Interval)), ("error", error.Message)]);
             return;
         }
 

@@ -39,7 +39,8 @@ public sealed class RevisionCompaction(ICompactionTarget target, long retention,
         }
         catch (EtcdException error)
         {
-            target.Log("warn", "failed auto revision compaction", [.. fields, ("retry-interval", GoDuration.Format(Interval)), ("error", error.Message)]);
+            target.Log("warn", "failed auto revision compaction",
+                [.. fields, ("retry-interval", GoDuration.Format(Interval)), ("error", error.Message)]);
             return;
         }
 

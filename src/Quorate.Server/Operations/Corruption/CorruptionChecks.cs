@@ -6,15 +6,16 @@ using Quorate.Server.Replication;
 namespace Quorate.Server.Operations.Corruption;
 
 /// <summary>
-/// Compares the histories of the members by their hashes, and raises an alarm for one that differs (spec 03 §5.3). Each check is one
-/// round; who runs them decides when.
+/// Compares the histories of the members by their hashes, and raises an alarm for one that differs (spec 03 §5.3). Each check is
+/// one round; who runs them decides when.
 /// </summary>
 public sealed class CorruptionChecks(IMember member, IPeerTransport transport)
 {
     private long _checkedRevision;
 
     /// <summary>
-    /// Before a restarted member serves: <see cref="BootstrapException"/> if another member has a different hash of the same history.
+    /// Before a restarted member serves: <see cref="BootstrapException"/> if another member has a different hash of the same
+    /// history.
     /// </summary>
     public async Task CheckInitiallyAsync(CancellationToken cancellation)
     {
@@ -25,7 +26,8 @@ public sealed class CorruptionChecks(IMember member, IPeerTransport transport)
         {
             if (await AskAsync(peer, own.HashRevision, cancellation).ConfigureAwait(false) is not { } theirs)
             {
-                Log("warn", "failed hash kv request", ("remote-peer-id", peer.Id.ToString("x")), ("requested-revision", own.HashRevision));
+                Log("warn", "failed hash kv request", ("remote-peer-id", peer.Id.ToString("x")),
+                    ("requested-revision", own.HashRevision));
                 continue;
             }
 
@@ -36,8 +38,10 @@ public sealed class CorruptionChecks(IMember member, IPeerTransport transport)
 
             (string, object?)[] fields =
             [
-                ("local-member-revision", own.HashRevision), ("local-member-compact-revision", own.CompactRevision), ("local-member-hash", own.Hash),
-                ("remote-peer-id", peer.Id.ToString("x")), ("remote-peer-compact-revision", theirs.CompactRevision), ("remote-peer-hash", theirs.Hash),
+                ("local-member-revision", own.HashRevision), ("local-member-compact-revision", own.CompactRevision),
+                    ("local-member-hash", own.Hash),
+                ("remote-peer-id", peer.Id.ToString("x")), ("remote-peer-compact-revision", theirs.CompactRevision),
+                    ("remote-peer-hash", theirs.Hash),
             ];
             if (theirs.CompactRevision == own.CompactRevision)
             {
@@ -78,9 +82,11 @@ public sealed class CorruptionChecks(IMember member, IPeerTransport transport)
 
         await member.ReadBarrierAsync(cancellation).ConfigureAwait(false);
         KeyHash second = member.Keyspace.HashKv(0);
-        if (second.HashRevision == first.HashRevision && second.CompactRevision == first.CompactRevision && second.Hash != first.Hash)
+        if (second.HashRevision == first.HashRevision && second.CompactRevision == first.CompactRevision
+            && second.Hash != first.Hash)
         {
-            Log("warn", "found hash mismatch", ("revision-1", first.HashRevision), ("compact-revision-1", first.CompactRevision), ("hash-1", first.Hash),
+            Log("warn", "found hash mismatch", ("revision-1", first.HashRevision),
+                ("compact-revision-1", first.CompactRevision), ("hash-1", first.Hash),
                 ("revision-2", second.HashRevision), ("compact-revision-2", second.CompactRevision), ("hash-2", second.Hash));
             await RaiseAsync(member.Id, cancellation).ConfigureAwait(false);
             return;
@@ -90,13 +96,16 @@ public sealed class CorruptionChecks(IMember member, IPeerTransport transport)
         {
             string? fault =
                 theirs.Revision > second.Revision ? "revision from follower must be less than or equal to leader's"
-                : theirs.CompactRevision > second.CompactRevision ? "compact revision from follower must be less than or equal to leader's"
-                : theirs.CompactRevision == first.CompactRevision && theirs.Hash != first.Hash ? "same compact revision then hashes must match"
+                : theirs.CompactRevision > second.CompactRevision
+                    ? "compact revision from follower must be less than or equal to leader's"
+                : theirs.CompactRevision == first.CompactRevision && theirs.Hash != first.Hash
+                    ? "same compact revision then hashes must match"
                 : null;
             if (fault is not null)
             {
                 Log("warn", fault, ("leader-compact-revision", first.CompactRevision), ("leader-hash", first.Hash),
-                    ("follower-compact-revision", theirs.CompactRevision), ("follower-hash", theirs.Hash), ("follower-peer-id", peer.Id.ToString("x")));
+                    ("follower-compact-revision", theirs.CompactRevision), ("follower-hash", theirs.Hash),
+                        ("follower-peer-id", peer.Id.ToString("x")));
                 await RaiseAsync(peer.Id, cancellation).ConfigureAwait(false);
                 return;
             }
@@ -114,7 +123,8 @@ public sealed class CorruptionChecks(IMember member, IPeerTransport transport)
         }
 
         ClusterMember[] peers = [.. Others()];
-        foreach (KeyHash own in member.Keyspace.CompactionHashes.Where(hash => hash.HashRevision > _checkedRevision).OrderByDescending(hash => hash.HashRevision))
+        foreach (KeyHash own in member.Keyspace.CompactionHashes.Where(hash => hash.HashRevision > _checkedRevision)
+            .OrderByDescending(hash => hash.HashRevision))
         {
             var byHash = new Dictionary<uint, List<ulong>> { [own.Hash] = [member.Id] };
             int answered = 0;
@@ -144,7 +154,8 @@ public sealed class CorruptionChecks(IMember member, IPeerTransport transport)
             if (answered == peers.Length)
             {
                 _checkedRevision = own.HashRevision;
-                Log("info", "successfully checked hash on whole cluster", ("number-of-peers-checked", answered), ("revision", own.HashRevision));
+                Log("info", "successfully checked hash on whole cluster", ("number-of-peers-checked", answered),
+                    ("revision", own.HashRevision));
                 return;
             }
         }
@@ -154,7 +165,8 @@ public sealed class CorruptionChecks(IMember member, IPeerTransport transport)
     private async Task AccuseAsync(KeyHash own, Dictionary<uint, List<ulong>> byHash, int members, CancellationToken cancellation)
     {
         Log("error", "Detected compaction hash mismatch", ("leader-hash", own.Hash), ("revision", own.HashRevision),
-            ("compact-revision", own.CompactRevision), ("hashes", byHash.Select(pair => $"{pair.Key}: {string.Join(' ', pair.Value.Select(id => id.ToString("x")))}")));
+            ("compact-revision", own.CompactRevision),
+                ("hashes", byHash.Select(pair => $"{pair.Key}: {string.Join(' ', pair.Value.Select(id => id.ToString("x")))}")));
         KeyValuePair<uint, List<ulong>> most = byHash.MaxBy(pair => pair.Value.Count);
         if (most.Value.Count <= members / 2)
         {

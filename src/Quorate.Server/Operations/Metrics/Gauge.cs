@@ -1,6 +1,8 @@
 namespace Quorate.Server.Operations.Metrics;
 
-/// <summary>A number that goes up and down, set by whoever knows it, or asked for when it is read. Safe for several threads.</summary>
+/// <summary>
+/// A number that goes up and down, set by whoever knows it, or asked for when it is read. Safe for several threads.
+/// </summary>
 public sealed class Gauge(Func<double>? read = null) : IMetric
 {
     private double _value;

@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace Quorate.Server.Operations.Metrics;
 
-/// <summary>Numbers as Prometheus' own library prints them: the shortest form, with an exponent from 10⁶ on (1.048576e+06).</summary>
+/// <summary>
+/// Numbers as Prometheus' own library prints them: the shortest form, with an exponent from 10⁶ on (1.048576e+06).
+/// </summary>
 internal static class GoFloat
 {
     private const int SmallestPlainExponent = -4, FirstLargeExponent = 6;
@@ -21,11 +23,13 @@ internal static class GoFloat
 
         string shortest = value.ToString("E16", CultureInfo.InvariantCulture);
         string round = value.ToString("R", CultureInfo.InvariantCulture);
-        int exponent = int.Parse(shortest.AsSpan(shortest.IndexOf('E') + 1), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture);
+        int exponent = int.Parse(shortest.AsSpan(shortest.IndexOf('E') + 1), NumberStyles.AllowLeadingSign,
+            CultureInfo.InvariantCulture);
         int mark = round.IndexOf('E');
         string mantissa = mark < 0 ? round : round[..mark];
         bool isNegative = mantissa[0] == '-';
-        string digits = mantissa.Replace("-", "", StringComparison.Ordinal).Replace(".", "", StringComparison.Ordinal).TrimStart('0').TrimEnd('0');
+        string digits = mantissa.Replace("-", "", StringComparison.Ordinal).Replace(".", "", StringComparison.Ordinal)
+            .TrimStart('0').TrimEnd('0');
         string sign = isNegative ? "-" : "";
         if (exponent is < SmallestPlainExponent or >= FirstLargeExponent)
         {

@@ -74,5 +74,6 @@ public sealed class Histogram(double[] bounds) : IMetric
     }
 
     /// <summary>Where the bound stands among the labels is as Prometheus' library has it: last.</summary>
-    private static string With(string labels, string bound) => labels.Length == 0 ? $"le=\"{bound}\"" : $"{labels},le=\"{bound}\"";
+    private static string With(string labels, string bound) =>
+        labels.Length == 0 ? $"le=\"{bound}\"" : $"{labels},le=\"{bound}\"";
 }

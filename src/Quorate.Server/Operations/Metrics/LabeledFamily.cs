@@ -3,8 +3,8 @@ using System.Collections.Concurrent;
 namespace Quorate.Server.Operations.Metrics;
 
 /// <summary>
-/// Series of one name that differ in their labels; a series is there from its first use on. Label names are given sorted, values in
-/// the same order.
+/// Series of one name that differ in their labels; a series is there from its first use on. Label names are given sorted, values
+/// in the same order.
 /// </summary>
 public sealed class LabeledFamily<TMetric>(string name, string help, MetricKind kind, string[] labelNames, Func<TMetric> create)
     : MetricFamily(name, help, kind)
@@ -15,7 +15,8 @@ public sealed class LabeledFamily<TMetric>(string name, string help, MetricKind 
     public IEnumerable<TMetric> Series => _series.Values;
 
     /// <summary>The series of these values. Whoever counts often keeps it.</summary>
-    public TMetric With(params ReadOnlySpan<string> values) => _series.GetOrAdd(Labels.Text(Name, labelNames, values), _ => create());
+    public TMetric With(params ReadOnlySpan<string> values) =>
+        _series.GetOrAdd(Labels.Text(Name, labelNames, values), _ => create());
 
     public void Remove(params ReadOnlySpan<string> values) => _series.TryRemove(Labels.Text(Name, labelNames, values), out _);
 

@@ -16,7 +16,8 @@ internal static class Labels
         for (int index = 0; index < values.Length; index++)
         {
             text.Append(index == 0 ? "" : ",").Append(names[index]).Append("=\"")
-                .Append(values[index].Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)
+                .Append(values[index].Replace("\\", "\\\\", StringComparison.Ordinal)
+                    .Replace("\"", "\\\"", StringComparison.Ordinal)
                     .Replace("\n", "\\n", StringComparison.Ordinal)).Append('"');
         }
 
