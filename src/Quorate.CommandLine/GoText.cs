@@ -101,6 +101,11 @@ public static class GoText
     public static string Duration(TimeSpan value)
     {
         double nanoseconds = value.TotalNanoseconds;
+        if (nanoseconds == 0)
+        {
+            return "0s";
+        }
+
         (double unit, string name) = nanoseconds < 1e3 ? (1, "ns") : nanoseconds < 1e6 ? (1e3, "µs") : nanoseconds < 1e9 ? (1e6, "ms") : (1e9, "s");
         if (nanoseconds < 60e9)
         {
