@@ -60,16 +60,7 @@ internal sealed class CtlContext(CtlCommand command, FlagSet flags, IReadOnlyLis
             MaxReceiveBytes = flags.Integer("max-recv-bytes") is > 0 and long receive ? (int)receive : null,
             MaxSendBytes = flags.Integer("max-request-bytes") is > 0 and long send ? (int)send : null,
         });
-        try
-        {
-            await client.AuthenticateAsync().ConfigureAwait(false);
-        }
-        catch (EtcdException error)
-        {
-            await client.DisposeAsync().ConfigureAwait(false);
-            throw new CommandException(ExitCodes.BadConnection, CtlProgram.TextOf(error));
-        }
-
+        await AuthenticateAsync(client, flags.Duration("dial-timeout")).ConfigureAwait(false);
         return client;
     }
 
@@ -125,15 +116,23 @@ internal sealed class CtlContext(CtlCommand command, FlagSet flags, IReadOnlyLis
             Password = password,
             Tls = Tls("dest-", !flags.Boolean("dest-insecure-transport"), skips: false, [endpoint]),
         });
+        await AuthenticateAsync(client, flags.Duration("dial-timeout")).ConfigureAwait(false);
+        return client;
+    }
+
+    /// <summary>Gets the token first, so that a wrong password has an exit code of its own.</summary>
+    private static async Task AuthenticateAsync(EtcdClient client, TimeSpan limit)
+    {
+        using var cancellation = new CancellationTokenSource(limit);
         try
         {
-            await client.AuthenticateAsync().ConfigureAwait(false);
-            return client;
+            await client.AuthenticateAsync(cancellation.Token).ConfigureAwait(false);
         }
-        catch (EtcdException error)
+        catch (Exception error) when (error is EtcdException or OperationCanceledException)
         {
             await client.DisposeAsync().ConfigureAwait(false);
-            throw new CommandException(ExitCodes.BadConnection, CtlProgram.TextOf(error));
+            throw new CommandException(ExitCodes.BadConnection,
+                cancellation.IsCancellationRequested ? "context deadline exceeded" : CtlProgram.TextOf(error));
         }
     }
 

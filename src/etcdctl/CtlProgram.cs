@@ -129,6 +129,11 @@ internal static class CtlProgram
             return ExitCodes.Error;
         }
 
+        if (flags.Boolean("debug"))
+        {
+            TellFlags(flags, command);
+        }
+
         return await command.Run(new CtlContext(command, flags, positional, dashes)).ConfigureAwait(false);
     }
 
@@ -202,7 +207,7 @@ internal static class CtlProgram
     {
         Dictionary<string, FlagSet.Flag> byVariable = GlobalFlags().All.Where(flag => flag.Name != "help")
             .Concat(flags.All.Where(flag => flag.Name == "cluster" && command.Words[0] == "endpoint"))
-            .ToDictionary(flag => "ETCDCTL_" + flag.Name.ToUpperInvariant().Replace('-', '_'));
+            .ToDictionary(flag => Variable(flag.Name));
         foreach ((string variable, string value) in environment.OrderBy(pair => pair.Key, StringComparer.Ordinal))
         {
             if (!variable.StartsWith("ETCDCTL_", StringComparison.Ordinal)
@@ -232,6 +237,24 @@ internal static class CtlProgram
 
         return true;
     }
+
+    /// <summary>What the flags are, as the variables that would set them (spec 07 §3.3).</summary>
+    private static void TellFlags(FlagSet flags, CtlCommand command)
+    {
+        IEnumerable<string> lines = GlobalFlags().All.Where(flag => flag.Name != "help")
+            .Select(flag => (flag.Name, Value: flag.Kind == FlagSet.Kind.List ? $"[{flags.Text(flag.Name)}]" : flags.Text(flag.Name)))
+            .Concat(command.Path == "watch"
+                ? ((string[])["watch-key", "watch-range-end"]).Select(name => (Name: name, Value: Environment.GetEnvironmentVariable(Variable(name)) ?? ""))
+                : [])
+            .OrderBy(flag => flag.Name, StringComparer.Ordinal)
+            .Select(flag => $"{Variable(flag.Name)}={flag.Value}");
+        foreach (string line in lines)
+        {
+            Console.Error.WriteLine(line);
+        }
+    }
+
+    private static string Variable(string flag) => "ETCDCTL_" + flag.ToUpperInvariant().Replace('-', '_');
 
     private static void Warn(string level, string message, string variable) => Console.Error.WriteLine(
         $"{{\"level\":\"{level}\",\"ts\":\"{DateTime.UtcNow:yyyy-MM-ddTHH:mm:ss.ffffff}Z\",\"caller\":\"etcdctl\",\"msg\":\"{message}\",\"environment-variable\":\"{variable.Replace("\"", "\\\"", StringComparison.Ordinal)}\"}}");

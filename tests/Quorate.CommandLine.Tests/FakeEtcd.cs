@@ -18,10 +18,17 @@ public sealed class FakeEtcd
 
     public List<TxnRequest> Transactions { get; } = [];
 
+    public List<string> Tokens { get; } = [];
+
     public sealed class Keys(FakeEtcd etcd) : KV.KVBase
     {
         public override Task<RangeResponse> Range(RangeRequest request, ServerCallContext context)
         {
+            if (context.RequestHeaders.GetValue("token") is { } token)
+            {
+                etcd.Tokens.Add(token);
+            }
+
             var response = new RangeResponse { Header = s_header };
             if (request.Key.ToStringUtf8() == "foo")
             {
@@ -67,6 +74,14 @@ public sealed class FakeEtcd
             ModRevision = 2,
             Version = 1,
         };
+    }
+
+    public sealed class Users : Auth.AuthBase
+    {
+        public override Task<AuthenticateResponse> Authenticate(AuthenticateRequest request, ServerCallContext context) =>
+            request is { Name: "root", Password: "secret" }
+                ? Task.FromResult(new AuthenticateResponse { Header = s_header, Token = "token of root" })
+                : throw new RpcException(new Status(StatusCode.InvalidArgument, EtcdErrors.AuthenticationFailed.Message));
     }
 
     public sealed class Leases : Lease.LeaseBase

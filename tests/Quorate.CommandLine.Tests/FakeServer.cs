@@ -34,6 +34,7 @@ public sealed class FakeServer : IAsyncDisposable
         application.MapGrpcService<FakeEtcd.Keys>();
         application.MapGrpcService<FakeEtcd.Leases>();
         application.MapGrpcService<FakeEtcd.Members>();
+        application.MapGrpcService<FakeEtcd.Users>();
         await application.StartAsync();
         return new FakeServer(directory, application);
     }

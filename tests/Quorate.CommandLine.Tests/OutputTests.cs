@@ -210,6 +210,22 @@ public sealed class OutputTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Debugging_tells_the_flags_as_variables()
+    {
+        (int code, string output, string error) = await RunAsync("get foo --debug --hex");
+        Assert.Equal((0, "\\x66\\x6f\\x6f\n\\x62\\x61\\x72\n"), (code, output));
+        Assert.Contains($"ETCDCTL_ENDPOINTS=[{_server.Endpoint}]\nETCDCTL_HEX=true\n", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_user_is_known_before_the_command_or_it_has_its_own_exit_code()
+    {
+        Assert.Equal((0, "foo\nbar\n", ""), await RunAsync("get foo --user=root:secret --dial-timeout=60s"));
+        Assert.Equal(["token of root"], _etcd.Tokens);
+        Assert.Equal((2, "", "Error: etcdserver: authentication failed, invalid user ID or password\n"), await RunAsync("get foo --user=root --password=bad --dial-timeout=60s"));
+    }
+
+    [Fact]
     public async Task Commands_that_are_none_are_told()
     {
         (int code, string output, string error) = await RunAsync("bogus");
