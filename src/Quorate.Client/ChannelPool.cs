@@ -5,8 +5,8 @@ using Grpc.Net.Client;
 namespace Quorate.Client;
 
 /// <summary>
-/// A connection to each endpoint, and calls that go to the next one when a member cannot be reached. A call that may have had an effect is
-/// not repeated: only one that found no connection is, or one that changes nothing.
+/// A connection to each endpoint, and calls that go to the next one when a member cannot be reached. A call that may have had an
+/// effect is not repeated: only one that found no connection is, or one that changes nothing.
 /// </summary>
 internal sealed class ChannelPool : IDisposable
 {
@@ -67,8 +67,8 @@ internal sealed class ChannelPool : IDisposable
     }
 
     /// <summary>
-    /// A call that found no connection never reached a member, so any may be made again. One whose connection was lost may have had its
-    /// effect: only a read is made again; and so is one that a member refused for want of a leader.
+    /// A call that found no connection never reached a member, so any may be made again. One whose connection was lost may have
+    /// had its effect: only a read is made again; and so is one that a member refused for want of a leader.
     /// </summary>
     private bool MayRepeat(RpcException error, bool isRead, int attempt)
     {
@@ -83,8 +83,8 @@ internal sealed class ChannelPool : IDisposable
         HttpRequestException http => http.HttpRequestError
             is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.SecureConnectionError,
 
-        // The channel connects before it calls, and gives what went wrong then as it is; a call that fails has it inside of other errors.
-        // The time of the call itself shows as a status of its own.
+        // The channel connects before it calls, and gives what went wrong then as it is; a call that fails has it inside of other
+        // errors. The time of the call itself shows as a status of its own.
         SocketException or TimeoutException or OperationCanceledException { InnerException: TimeoutException } => true,
         _ => false,
     };

@@ -9,8 +9,10 @@ public sealed partial class EtcdClient
     public async Task<KeyValuePair?> GetLeaderAsync(string name, CancellationToken cancellation = default) =>
         (await FirstAsync(name, cancellation).ConfigureAwait(false)).Pairs is [var leader, ..] ? leader : null;
 
-    /// <summary>The leader under a name, and each new one or new proclamation, until the cancellation. Short-lived ones may be missed.</summary>
-    public async IAsyncEnumerable<KeyValuePair> ObserveLeaderAsync(string name, [EnumeratorCancellation] CancellationToken cancellation = default)
+    /// <summary>The leader under a name, and each new one or new proclamation, until the cancellation. Short-lived ones may be
+    /// missed.</summary>
+    public async IAsyncEnumerable<KeyValuePair> ObserveLeaderAsync(string name,
+        [EnumeratorCancellation] CancellationToken cancellation = default)
     {
         while (true)
         {

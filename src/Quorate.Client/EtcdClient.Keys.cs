@@ -8,12 +8,14 @@ namespace Quorate.Client;
 /// <summary>Keys and transactions.</summary>
 public sealed partial class EtcdClient
 {
-    /// <summary>Puts a value; returns the revision. When the connection is lost it may have happened, and is not repeated.</summary>
+    /// <summary>Puts a value; returns the revision. When the connection is lost it may have happened, and is not
+    /// repeated.</summary>
     /// <param name="lease">A lease to attach the key to; 0 for none.</param>
     public async Task<long> PutAsync(EtcdBytes key, EtcdBytes value, long lease = 0, CancellationToken cancellation = default)
     {
         var request = new PutRequest { Key = key.Wire, Value = value.Wire, Lease = lease };
-        PutResponse response = await CallAsync((calls, options) => new KV.KVClient(calls).PutAsync(request, options), false, cancellation)
+        PutResponse response = await CallAsync((calls, options) =>
+            new KV.KVClient(calls).PutAsync(request, options), false, cancellation)
             .ConfigureAwait(false);
         return response.Header.Revision;
     }
@@ -30,10 +32,12 @@ public sealed partial class EtcdClient
         (await RangeAsync(KeyRange.Prefix(prefix), null, cancellation).ConfigureAwait(false)).Pairs;
 
     /// <summary>Reads a range.</summary>
-    public async Task<RangeResult> RangeAsync(KeyRange range, RangeOptions? options = null, CancellationToken cancellation = default)
+    public async Task<RangeResult> RangeAsync(KeyRange range, RangeOptions? options = null,
+        CancellationToken cancellation = default)
     {
         RangeRequest request = ToRequest(range, options ?? new RangeOptions());
-        RangeResponse response = await CallAsync((calls, callOptions) => new KV.KVClient(calls).RangeAsync(request, callOptions), true, cancellation)
+        RangeResponse response = await CallAsync((calls, callOptions) =>
+            new KV.KVClient(calls).RangeAsync(request, callOptions), true, cancellation)
             .ConfigureAwait(false);
         return new RangeResult(response.Header.Revision, Pairs(response.Kvs), response.Count, response.More);
     }
@@ -42,14 +46,15 @@ public sealed partial class EtcdClient
     public async Task<long> CountAsync(KeyRange range, CancellationToken cancellation = default)
     {
         var request = new RangeRequest { Key = range.Key, RangeEnd = range.End, CountOnly = true };
-        RangeResponse response = await CallAsync((calls, options) => new KV.KVClient(calls).RangeAsync(request, options), true, cancellation)
+        RangeResponse response = await CallAsync((calls, options) =>
+            new KV.KVClient(calls).RangeAsync(request, options), true, cancellation)
             .ConfigureAwait(false);
         return response.Count;
     }
 
     /// <summary>
-    /// Reads a range of any size in order of its keys, page by page, all as of one revision. Fails with "required revision has been
-    /// compacted" when the history is cut meanwhile.
+    /// Reads a range of any size in order of its keys, page by page, all as of one revision. Fails with "required revision has
+    /// been compacted" when the history is cut meanwhile.
     /// </summary>
     /// <param name="pageSize">Pairs in one call.</param>
     /// <param name="revision">Read as it was at this revision; 0 for now.</param>
@@ -58,7 +63,8 @@ public sealed partial class EtcdClient
     {
         for (KeyRange rest = range; ;)
         {
-            RangeResult page = await RangeAsync(rest, new RangeOptions { Limit = pageSize, Revision = revision }, cancellation).ConfigureAwait(false);
+            RangeResult page = await RangeAsync(rest, new RangeOptions { Limit = pageSize, Revision = revision }, cancellation)
+                .ConfigureAwait(false);
             foreach (KeyValuePair pair in page.Pairs)
             {
                 yield return pair;
@@ -80,7 +86,8 @@ public sealed partial class EtcdClient
     {
         var request = new DeleteRangeRequest { Key = range.Key, RangeEnd = range.End };
         DeleteRangeResponse response = await CallAsync(
-            (calls, options) => new KV.KVClient(calls).DeleteRangeAsync(request, options), false, cancellation).ConfigureAwait(false);
+            (calls, options) => new KV.KVClient(calls).DeleteRangeAsync(request, options), false, cancellation)
+                .ConfigureAwait(false);
         return response.Deleted;
     }
 
@@ -114,10 +121,12 @@ public sealed partial class EtcdClient
     }
 
     /// <param name="mayRepeat">Made twice it is as made once.</param>
-    internal async Task<TransactionResult> CommitAsync(EtcdTransaction transaction, bool mayRepeat, CancellationToken cancellation)
+    internal async Task<TransactionResult> CommitAsync(EtcdTransaction transaction, bool mayRepeat,
+        CancellationToken cancellation)
     {
         TxnRequest request = transaction.ToRequest();
-        TxnResponse response = await CallAsync((calls, options) => new KV.KVClient(calls).TxnAsync(request, options), mayRepeat, cancellation)
+        TxnResponse response = await CallAsync((calls, options) => new KV.KVClient(calls).TxnAsync(request, options), mayRepeat,
+            cancellation)
             .ConfigureAwait(false);
         return ToResult(response);
     }
@@ -134,7 +143,8 @@ public sealed partial class EtcdClient
     {
         ResponseOp.ResponseOneofCase.ResponseRange => new(Pairs(response.ResponseRange.Kvs), response.ResponseRange.Count),
         ResponseOp.ResponseOneofCase.ResponsePut => new(response.ResponsePut.PrevKv is { } pair ? [Pair(pair)] : [], 1),
-        ResponseOp.ResponseOneofCase.ResponseDeleteRange => new(Pairs(response.ResponseDeleteRange.PrevKvs), response.ResponseDeleteRange.Deleted),
+        ResponseOp.ResponseOneofCase.ResponseDeleteRange =>
+            new(Pairs(response.ResponseDeleteRange.PrevKvs), response.ResponseDeleteRange.Deleted),
         ResponseOp.ResponseOneofCase.ResponseTxn => new([], 0, ToResult(response.ResponseTxn)),
         _ => new([], 0),
     };

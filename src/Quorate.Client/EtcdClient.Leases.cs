@@ -13,38 +13,44 @@ public sealed partial class EtcdClient
     {
         var request = new LeaseGrantRequest { TTL = (long)Math.Ceiling(ttl.TotalSeconds), ID = id };
         LeaseGrantResponse response = await CallAsync(
-            (calls, options) => new Lease.LeaseClient(calls).LeaseGrantAsync(request, options), false, cancellation).ConfigureAwait(false);
+            (calls, options) => new Lease.LeaseClient(calls).LeaseGrantAsync(request, options), false, cancellation)
+                .ConfigureAwait(false);
         TimeSpan granted = TimeSpan.FromSeconds(response.TTL);
         return new LeaseInfo(response.ID, granted, granted, []);
     }
 
     /// <summary>Ends a lease, and deletes the keys attached to it.</summary>
     public Task RevokeLeaseAsync(long id, CancellationToken cancellation = default) =>
-        CallAsync((calls, options) => new Lease.LeaseClient(calls).LeaseRevokeAsync(new LeaseRevokeRequest { ID = id }, options), false, cancellation);
+        CallAsync((calls, options) => new Lease.LeaseClient(calls).LeaseRevokeAsync(new LeaseRevokeRequest { ID = id }, options),
+            false, cancellation);
 
     /// <summary>A lease as it stands; null if there is none of this id.</summary>
     public async Task<LeaseInfo?> GetLeaseAsync(long id, bool withKeys = false, CancellationToken cancellation = default)
     {
         var request = new LeaseTimeToLiveRequest { ID = id, Keys = withKeys };
         LeaseTimeToLiveResponse response = await CallAsync(
-            (calls, options) => new Lease.LeaseClient(calls).LeaseTimeToLiveAsync(request, options), true, cancellation).ConfigureAwait(false);
+            (calls, options) => new Lease.LeaseClient(calls).LeaseTimeToLiveAsync(request, options), true, cancellation)
+                .ConfigureAwait(false);
         return response.TTL < 0
             ? null
-            : new LeaseInfo(id, TimeSpan.FromSeconds(response.GrantedTTL), TimeSpan.FromSeconds(response.TTL), [.. response.Keys.Select(EtcdBytes.Of)]);
+            : new LeaseInfo(id, TimeSpan.FromSeconds(response.GrantedTTL), TimeSpan.FromSeconds(response.TTL),
+                [.. response.Keys.Select(EtcdBytes.Of)]);
     }
 
     /// <summary>The ids of all leases.</summary>
     public async Task<IReadOnlyList<long>> ListLeasesAsync(CancellationToken cancellation = default)
     {
         LeaseLeasesResponse response = await CallAsync(
-            (calls, options) => new Lease.LeaseClient(calls).LeaseLeasesAsync(new LeaseLeasesRequest(), options), true, cancellation)
+            (calls, options) => new Lease.LeaseClient(calls).LeaseLeasesAsync(new LeaseLeasesRequest(), options), true,
+                cancellation)
             .ConfigureAwait(false);
         return [.. response.Leases.Select(lease => lease.ID)];
     }
 
     /// <summary>Renews a lease once; returns how long it lives now, or null if it is gone.</summary>
     public async Task<TimeSpan?> RenewLeaseAsync(long id, CancellationToken cancellation = default) =>
-        (await RenewLeaseOnceAsync(id, cancellation).ConfigureAwait(false)).TTL is > 0 and long ttl ? TimeSpan.FromSeconds(ttl) : null;
+        (await RenewLeaseOnceAsync(id, cancellation).ConfigureAwait(false)).TTL is > 0 and long ttl ? TimeSpan.FromSeconds(ttl)
+            : null;
 
     /// <summary>The same with the answer of the wire, whose time is 0 when the lease is gone.</summary>
     public async Task<LeaseKeepAliveResponse> RenewLeaseOnceAsync(long id, CancellationToken cancellation = default)

@@ -10,9 +10,11 @@ public sealed partial class EtcdClient
 {
     public async Task<MemberStatus> GetStatusAsync(CancellationToken cancellation = default)
     {
-        StatusResponse status = await CallUpkeepAsync((upkeep, options) => upkeep.StatusAsync(new StatusRequest(), options), true, cancellation)
+        StatusResponse status = await CallUpkeepAsync((upkeep, options) =>
+            upkeep.StatusAsync(new StatusRequest(), options), true, cancellation)
             .ConfigureAwait(false);
-        return new MemberStatus(status.Header.MemberId, status.Header.ClusterId, status.Version, status.DbSize, status.DbSizeInUse, status.Leader,
+        return new MemberStatus(status.Header.MemberId, status.Header.ClusterId, status.Version, status.DbSize,
+            status.DbSizeInUse, status.Leader,
             status.RaftTerm, status.RaftIndex, status.RaftAppliedIndex, status.IsLearner, [.. status.Errors]);
     }
 
@@ -21,13 +23,15 @@ public sealed partial class EtcdClient
     public async Task<KeyHash> HashKeysAsync(long revision = 0, CancellationToken cancellation = default)
     {
         var request = new HashKVRequest { Revision = revision };
-        HashKVResponse hash = await CallUpkeepAsync((upkeep, options) => upkeep.HashKVAsync(request, options), true, cancellation).ConfigureAwait(false);
+        HashKVResponse hash = await CallUpkeepAsync((upkeep, options) => upkeep.HashKVAsync(request, options), true, cancellation)
+            .ConfigureAwait(false);
         return new KeyHash(hash.Hash, hash.HashRevision, hash.CompactRevision);
     }
 
     public async Task<IReadOnlyList<ActiveAlarm>> ListAlarmsAsync(CancellationToken cancellation = default)
     {
-        AlarmResponse response = await CallUpkeepAsync((upkeep, options) => upkeep.AlarmAsync(new AlarmRequest(), options), true, cancellation)
+        AlarmResponse response = await CallUpkeepAsync((upkeep, options) =>
+            upkeep.AlarmAsync(new AlarmRequest(), options), true, cancellation)
             .ConfigureAwait(false);
         return [.. response.Alarms.Select(alarm => new ActiveAlarm(alarm.MemberID, (int)alarm.Alarm))];
     }
@@ -44,7 +48,8 @@ public sealed partial class EtcdClient
         return CallUpkeepAsync((upkeep, options) => upkeep.AlarmAsync(request, options), false, cancellation);
     }
 
-    /// <summary>Gives the free space in the database of the member back to the disk. It may take longer than other calls.</summary>
+    /// <summary>Gives the free space in the database of the member back to the disk. It may take longer than other
+    /// calls.</summary>
     public Task DefragmentAsync(TimeSpan? timeout = null, CancellationToken cancellation = default) => CallAsync(
         (calls, options) => new Maintenance.MaintenanceClient(calls).DefragmentAsync(new DefragmentRequest(), options),
         isRead: false, cancellation, timeout ?? TimeSpan.FromMinutes(5));
@@ -57,15 +62,16 @@ public sealed partial class EtcdClient
     }
 
     /// <summary>
-    /// Writes a snapshot of the member's database, which "etcdutl snapshot restore" takes. Returns how many bytes were written; the last 32
-    /// are the SHA-256 of the others.
+    /// Writes a snapshot of the member's database, which "etcdutl snapshot restore" takes. Returns how many bytes were written;
+    /// the last 32 are the SHA-256 of the others.
     /// </summary>
     public async Task<long> SaveSnapshotAsync(Stream destination, CancellationToken cancellation = default)
     {
         try
         {
             using AsyncServerStreamingCall<SnapshotResponse> stream = await OpenAsync(
-                (calls, options) => new Maintenance.MaintenanceClient(calls).Snapshot(new SnapshotRequest(), options), cancellation).ConfigureAwait(false);
+                (calls, options) => new Maintenance.MaintenanceClient(calls).Snapshot(new SnapshotRequest(), options),
+                    cancellation).ConfigureAwait(false);
             long size = 0;
             ulong remaining = 0;
             while (await stream.ResponseStream.MoveNext(cancellation).ConfigureAwait(false))
@@ -76,7 +82,8 @@ public sealed partial class EtcdClient
                 remaining = part.RemainingBytes;
             }
 
-            return remaining == 0 ? size : throw new EtcdException(StatusCode.DataLoss, $"the snapshot ended {remaining} bytes early");
+            return remaining == 0 ? size : throw new EtcdException(StatusCode.DataLoss,
+                $"the snapshot ended {remaining} bytes early");
         }
         catch (RpcException error)
         {

@@ -54,7 +54,8 @@ public sealed partial class EtcdClient
         CallAuthAsync((auth, options) => auth.RoleDeleteAsync(new AuthRoleDeleteRequest { Role = name }, options), cancellation);
 
     /// <summary>Lets a role read or write a range, or both.</summary>
-    public Task GrantPermissionAsync(string role, KeyRange range, bool mayRead, bool mayWrite, CancellationToken cancellation = default)
+    public Task GrantPermissionAsync(string role, KeyRange range, bool mayRead, bool mayWrite,
+        CancellationToken cancellation = default)
     {
         if (!mayRead && !mayWrite)
         {
@@ -63,7 +64,8 @@ public sealed partial class EtcdClient
 
         var permission = new Permission
         {
-            PermType = !mayWrite ? Permission.Types.Type.Read : mayRead ? Permission.Types.Type.Readwrite : Permission.Types.Type.Write,
+            PermType = !mayWrite ? Permission.Types.Type.Read : mayRead ? Permission.Types.Type.Readwrite
+                : Permission.Types.Type.Write,
             Key = range.Key,
             RangeEnd = range.End,
         };

@@ -12,8 +12,8 @@ public sealed partial class EtcdClient
     /// The changes of a key or a range, until the cancellation. A lost connection or a member without a leader is made up for at
     /// another member: nothing is told twice or left out. Each watch has a stream of its own.
     /// </summary>
-    /// <exception cref="EtcdException">While reading: "required revision has been compacted" when the history that is to be told is
-    /// gone; or that the user may not read the range.</exception>
+    /// <exception cref="EtcdException">While reading: "required revision has been compacted" when the history that is to be told
+    /// is gone; or that the user may not read the range.</exception>
     public async IAsyncEnumerable<WatchBatch> WatchAsync(KeyRange range, WatchOptions? options = null,
         [EnumeratorCancellation] CancellationToken cancellation = default)
     {
@@ -24,7 +24,8 @@ public sealed partial class EtcdClient
             {
                 throw response.CompactRevision != 0
                     ? EtcdErrors.Compacted
-                    : new EtcdException(StatusCode.Cancelled, response.CancelReason is { Length: > 0 } reason ? reason : EtcdErrors.WatchCanceled.Message);
+                    : new EtcdException(StatusCode.Cancelled, response.CancelReason is { Length: > 0 } reason ? reason
+                        : EtcdErrors.WatchCanceled.Message);
             }
 
             if (response.Events.Count > 0)

@@ -5,8 +5,8 @@ using Metadata = Grpc.Core.Metadata;
 namespace Quorate.Client;
 
 /// <summary>
-/// A client of a cluster: it keeps a connection to each member that it is told of, and goes to the next when one cannot be reached. Errors
-/// of etcd come as <see cref="EtcdException"/>. Safe for several threads.
+/// A client of a cluster: it keeps a connection to each member that it is told of, and goes to the next when one cannot be
+/// reached. Errors of etcd come as <see cref="EtcdException"/>. Safe for several threads.
 /// </summary>
 public sealed partial class EtcdClient : IAsyncDisposable
 {
@@ -34,40 +34,47 @@ public sealed partial class EtcdClient : IAsyncDisposable
     public async Task<IReadOnlyList<MemberInfo>> ListMembersAsync(CancellationToken cancellation = default)
     {
         MemberListResponse response = await CallAsync(
-            (calls, options) => new Cluster.ClusterClient(calls).MemberListAsync(new MemberListRequest { Linearizable = true }, options), isRead: true, cancellation)
+            (calls, options) => new Cluster.ClusterClient(calls)
+                .MemberListAsync(new MemberListRequest { Linearizable = true }, options), isRead: true, cancellation)
             .ConfigureAwait(false);
         return [.. response.Members.Select(Info)];
     }
 
     /// <summary>Adds a member, which then is to be started with the state "existing".</summary>
-    public async Task<MemberInfo> AddMemberAsync(IEnumerable<string> peerUrls, bool isLearner = false, CancellationToken cancellation = default)
+    public async Task<MemberInfo> AddMemberAsync(IEnumerable<string> peerUrls, bool isLearner = false,
+        CancellationToken cancellation = default)
     {
         var request = new MemberAddRequest { IsLearner = isLearner };
         request.PeerURLs.AddRange(peerUrls);
-        MemberAddResponse response = await CallAsync((calls, options) => new Cluster.ClusterClient(calls).MemberAddAsync(request, options), isRead: false, cancellation)
+        MemberAddResponse response = await CallAsync((calls, options) =>
+            new Cluster.ClusterClient(calls).MemberAddAsync(request, options), isRead: false, cancellation)
             .ConfigureAwait(false);
         return Info(response.Member);
     }
 
     public Task RemoveMemberAsync(ulong id, CancellationToken cancellation = default) =>
-        CallAsync((calls, options) => new Cluster.ClusterClient(calls).MemberRemoveAsync(new MemberRemoveRequest { ID = id }, options), isRead: false, cancellation);
+        CallAsync((calls, options) => new Cluster.ClusterClient(calls)
+            .MemberRemoveAsync(new MemberRemoveRequest { ID = id }, options), isRead: false, cancellation);
 
     public Task UpdateMemberAsync(ulong id, IEnumerable<string> peerUrls, CancellationToken cancellation = default)
     {
         var request = new MemberUpdateRequest { ID = id };
         request.PeerURLs.AddRange(peerUrls);
-        return CallAsync((calls, options) => new Cluster.ClusterClient(calls).MemberUpdateAsync(request, options), isRead: false, cancellation);
+        return CallAsync((calls, options) => new Cluster.ClusterClient(calls).MemberUpdateAsync(request, options), isRead: false,
+            cancellation);
     }
 
     /// <summary>Makes a learner a voter.</summary>
     public Task PromoteMemberAsync(ulong id, CancellationToken cancellation = default) =>
-        CallAsync((calls, options) => new Cluster.ClusterClient(calls).MemberPromoteAsync(new MemberPromoteRequest { ID = id }, options), isRead: false, cancellation);
+        CallAsync((calls, options) => new Cluster.ClusterClient(calls)
+            .MemberPromoteAsync(new MemberPromoteRequest { ID = id }, options), isRead: false, cancellation);
 
     /// <summary>
     /// Makes any unary call of etcd's services, with the client's timeout, token and choice of a member.
     /// </summary>
     /// <param name="isRead">The call changes nothing, so that it may be repeated at another member.</param>
-    public async Task<T> CallAsync<T>(Func<CallInvoker, CallOptions, AsyncUnaryCall<T>> call, bool isRead, CancellationToken cancellation = default,
+    public async Task<T> CallAsync<T>(Func<CallInvoker, CallOptions, AsyncUnaryCall<T>> call, bool isRead,
+        CancellationToken cancellation = default,
         TimeSpan? timeout = null)
     {
         for (int attempt = 0; ; attempt++)
@@ -89,7 +96,8 @@ public sealed partial class EtcdClient : IAsyncDisposable
     }
 
     /// <summary>Opens a stream of etcd's services at the present member.</summary>
-    public async Task<T> OpenAsync<T>(Func<CallInvoker, CallOptions, T> call, CancellationToken cancellation, Metadata? headers = null)
+    public async Task<T> OpenAsync<T>(Func<CallInvoker, CallOptions, T> call, CancellationToken cancellation,
+        Metadata? headers = null)
     {
         CallOptions options = await OptionsAsync(null, cancellation).ConfigureAwait(false);
         foreach (Metadata.Entry entry in headers ?? [])
@@ -132,8 +140,10 @@ public sealed partial class EtcdClient : IAsyncDisposable
             if (_token is null)
             {
                 var request = new AuthenticateRequest { Name = _options.User, Password = _options.Password ?? "" };
-                var limit = new CallOptions(deadline: DateTime.UtcNow + (_options.CallTimeout ?? TimeSpan.FromSeconds(5)), cancellationToken: cancellation);
-                AuthenticateResponse response = await _channels.CallAsync(calls => new Auth.AuthClient(calls).AuthenticateAsync(request, limit), isRead: true, cancellation)
+                var limit = new CallOptions(deadline: DateTime.UtcNow + (_options.CallTimeout ?? TimeSpan.FromSeconds(5)),
+                    cancellationToken: cancellation);
+                AuthenticateResponse response = await _channels.CallAsync(calls =>
+                    new Auth.AuthClient(calls).AuthenticateAsync(request, limit), isRead: true, cancellation)
                     .ConfigureAwait(false);
                 _token = response.Token;
             }
@@ -171,8 +181,10 @@ public sealed partial class EtcdClient : IAsyncDisposable
         return new CallOptions(headers, timeout is { } limit ? DateTime.UtcNow + limit : null, cancellation);
     }
 
-    internal static bool IsStale(RpcException error) => error.Status.Detail is "etcdserver: invalid auth token" or "etcdserver: user name is empty"
+    internal static bool IsStale(RpcException error) =>
+        error.Status.Detail is "etcdserver: invalid auth token" or "etcdserver: user name is empty"
         or "etcdserver: revision of auth store is old";
 
-    private static MemberInfo Info(Member member) => new(member.ID, member.Name, [.. member.PeerURLs], [.. member.ClientURLs], member.IsLearner);
+    private static MemberInfo Info(Member member) =>
+        new(member.ID, member.Name, [.. member.PeerURLs], [.. member.ClientURLs], member.IsLearner);
 }

@@ -7,7 +7,8 @@ namespace Quorate.Client;
 /// <param name="ModRevision">The revision of its last change.</param>
 /// <param name="Version">1 when it is made, and one more with each put.</param>
 /// <param name="Lease">The lease that it is attached to; 0 for none.</param>
-public sealed record KeyValuePair(ReadOnlyMemory<byte> Key, ReadOnlyMemory<byte> Value, long CreateRevision, long ModRevision, long Version, long Lease)
+public sealed record KeyValuePair(ReadOnlyMemory<byte> Key, ReadOnlyMemory<byte> Value, long CreateRevision, long ModRevision,
+    long Version, long Lease)
 {
     public string KeyText => Encoding.UTF8.GetString(Key.Span);
 

@@ -3,7 +3,8 @@ using Quorate.Protocol;
 
 namespace Quorate.CommandLine;
 
-/// <summary>The flags of a command and what was given for them, read as Go's tools read them: anywhere among the arguments (spec 07 §1).</summary>
+/// <summary>The flags of a command and what was given for them, read as Go's tools read them: anywhere among the arguments (spec
+/// 07 §1).</summary>
 public sealed class FlagSet
 {
     private readonly Dictionary<string, Flag> _flags = [];
@@ -82,7 +83,8 @@ public sealed class FlagSet
         return values;
     }
 
-    /// <summary>Reads arguments; the positional ones are returned. <see cref="CommandException"/> with exit code 1 for what is no flag.</summary>
+    /// <summary>Reads arguments; the positional ones are returned. <see cref="CommandException"/> with exit code 1 for what is no
+    /// flag.</summary>
     /// <param name="dashes">How many of the positional arguments stood before a double dash; -1 if there was none.</param>
     public IReadOnlyList<string> Parse(IReadOnlyList<string> arguments, out int dashes)
     {
@@ -121,7 +123,8 @@ public sealed class FlagSet
     private void ParseLong(string argument, IReadOnlyList<string> arguments, ref int index)
     {
         string[] parts = argument[2..].Split('=', 2);
-        Flag flag = _flags.GetValueOrDefault(parts[0]) ?? throw new CommandException(ExitCodes.Error, $"unknown flag: --{parts[0]}");
+        Flag flag = _flags.GetValueOrDefault(parts[0])
+            ?? throw new CommandException(ExitCodes.Error, $"unknown flag: --{parts[0]}");
         string value = parts.Length > 1 ? parts[1]
             : flag.Kind == Kind.Boolean ? "true"
             : ++index < arguments.Count ? arguments[index]
@@ -159,7 +162,8 @@ public sealed class FlagSet
             throw new CommandException(ExitCodes.Error, $"invalid argument {GoText.Quote(value)} for \"{shown}\" flag: {fault}");
         }
 
-        _values[flag.Name] = flag.Kind == Kind.List && _values.TryGetValue(flag.Name, out string? before) ? $"{before},{value}" : value;
+        _values[flag.Name] = flag.Kind == Kind.List && _values.TryGetValue(flag.Name, out string? before) ? $"{before},{value}"
+            : value;
     }
 
     private static string? Fault(Flag flag, string value) => flag.Kind switch
@@ -168,7 +172,8 @@ public sealed class FlagSet
         Kind.Integer => TryInteger(value, out _) ? null
             : $"strconv.ParseInt: parsing {GoText.Quote(value)}: {(value.TrimStart('+', '-').All(char.IsAsciiDigit) && value.Length > 18 ? "value out of range" : "invalid syntax")}",
         Kind.Duration => Durations.TryParse(value, out _) ? null
-            : value.Length > 0 && value.All(char.IsAsciiDigit) ? $"time: missing unit in duration {GoText.Quote(value)}" : $"time: invalid duration {GoText.Quote(value)}",
+            : value.Length > 0 && value.All(char.IsAsciiDigit) ? $"time: missing unit in duration {GoText.Quote(value)}"
+                : $"time: invalid duration {GoText.Quote(value)}",
         _ => null,
     };
 
@@ -193,7 +198,8 @@ public sealed class FlagSet
             _ => (10, 0),
         };
         digits = digits[prefix..];
-        if (digits.Length == 0 || digits.EndsWith('_') || digits.Contains("__", StringComparison.Ordinal) || (prefix == 0 && digits.StartsWith('_')))
+        if (digits.Length == 0 || digits.EndsWith('_') || digits.Contains("__", StringComparison.Ordinal)
+            || (prefix == 0 && digits.StartsWith('_')))
         {
             return false;
         }

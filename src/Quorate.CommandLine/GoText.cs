@@ -36,7 +36,8 @@ public static class GoText
                 case '\v': text.Append("\\v"); break;
                 case < 0x20 or 0x7f: text.Append(CultureInfo.InvariantCulture, $"\\x{rune.Value:x2}"); break;
                 default:
-                    if (Rune.IsControl(rune) || Rune.GetUnicodeCategory(rune) is UnicodeCategory.Format or UnicodeCategory.OtherNotAssigned
+                    if (Rune.IsControl(rune)
+                        || Rune.GetUnicodeCategory(rune) is UnicodeCategory.Format or UnicodeCategory.OtherNotAssigned
                         or UnicodeCategory.PrivateUse or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator
                         || (Rune.GetUnicodeCategory(rune) == UnicodeCategory.SpaceSeparator && rune.Value != ' '))
                     {
@@ -56,7 +57,8 @@ public static class GoText
 
     public static string Quote(string text) => Quote(Encoding.UTF8.GetBytes(text));
 
-    /// <summary>Bytes as text; those that are no UTF-8 become lone surrogates, so that <see cref="ToBytes"/> gives the same bytes again.</summary>
+    /// <summary>Bytes as text; those that are no UTF-8 become lone surrogates, so that <see cref="ToBytes"/> gives the same bytes
+    /// again.</summary>
     public static string FromBytes(ReadOnlySpan<byte> bytes)
     {
         var text = new StringBuilder();
@@ -106,14 +108,16 @@ public static class GoText
             return "0s";
         }
 
-        (double unit, string name) = nanoseconds < 1e3 ? (1, "ns") : nanoseconds < 1e6 ? (1e3, "µs") : nanoseconds < 1e9 ? (1e6, "ms") : (1e9, "s");
+        (double unit, string name) = nanoseconds < 1e3 ? (1, "ns") : nanoseconds < 1e6 ? (1e3, "µs") : nanoseconds < 1e9
+            ? (1e6, "ms") : (1e9, "s");
         if (nanoseconds < 60e9)
         {
             return (nanoseconds / unit).ToString("0.#########", CultureInfo.InvariantCulture) + name;
         }
 
         string seconds = (value.TotalSeconds % 60).ToString("0.#########", CultureInfo.InvariantCulture) + "s";
-        return value.TotalHours >= 1 ? $"{(int)value.TotalHours}h{value.Minutes}m{seconds}" : $"{(int)value.TotalMinutes}m{seconds}";
+        return value.TotalHours >= 1 ? $"{(int)value.TotalHours}h{value.Minutes}m{seconds}"
+            : $"{(int)value.TotalMinutes}m{seconds}";
     }
 
     /// <summary>A size in decimal units, as 25 kB (spec 07 §6.3).</summary>
@@ -145,13 +149,15 @@ public static class GoText
         }
 
         digits = digits.TrimStart('0');
-        if (digits.Length > 16 || (digits.Length == 16 && ulong.Parse(digits, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture) > (isNegative ? 1UL << 63 : long.MaxValue)))
+        if (digits.Length > 16 || (digits.Length == 16 && ulong.Parse(digits, NumberStyles.AllowHexSpecifier,
+            CultureInfo.InvariantCulture) > (isNegative ? 1UL << 63 : long.MaxValue)))
         {
             fault = $"strconv.ParseInt: parsing {Quote(text)}: value out of range";
             return false;
         }
 
-        ulong magnitude = digits.Length == 0 ? 0 : ulong.Parse(digits, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
+        ulong magnitude = digits.Length == 0 ? 0
+            : ulong.Parse(digits, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
         value = isNegative ? -(long)magnitude : (long)magnitude;
         fault = "";
         return true;
@@ -169,7 +175,8 @@ public static class GoText
 
         string digits = text.TrimStart('0');
         fault = $"strconv.ParseUint: parsing {Quote(text)}: value out of range";
-        return digits.Length <= 16 && (digits.Length == 0 || ulong.TryParse(digits, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out value));
+        return digits.Length <= 16 && (digits.Length == 0
+            || ulong.TryParse(digits, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out value));
     }
 
     /// <summary>Reads a decimal number.</summary>

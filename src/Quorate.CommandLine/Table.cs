@@ -2,7 +2,8 @@ using System.Text;
 
 namespace Quorate.CommandLine;
 
-/// <summary>A table in the form of 3.4 and 3.5: plus, minus and bar, the header centred, cells to the right (spec 07 §6.2).</summary>
+/// <summary>A table in the form of 3.4 and 3.5: plus, minus and bar, the header centred, cells to the right (spec 07
+/// §6.2).</summary>
 public sealed class Table(params string[] columns)
 {
     private const int WrapWidth = 30;
@@ -26,7 +27,8 @@ public sealed class Table(params string[] columns)
         {
             for (int line = 0; line < row.Max(cell => cell.Length); line++)
             {
-                Line(text, widths, [.. row.Select(cell => line < cell.Length ? cell[line] : "")], (cell, width) => cell.PadLeft(width));
+                Line(text, widths, [.. row.Select(cell => line < cell.Length ? cell[line] : "")], (cell, width) =>
+                    cell.PadLeft(width));
             }
         }
 

@@ -6,7 +6,8 @@ namespace Quorate.Etcdctl;
 /// <param name="Path">Such as "member add".</param>
 /// <param name="Usage">What follows the words.</param>
 /// <param name="Example">A line that one could type.</param>
-internal sealed record CtlCommand(string Path, string Usage, string Description, string Example, Action<FlagSet> Flags, Func<CtlContext, Task<int>> Run)
+internal sealed record CtlCommand(string Path, string Usage, string Description, string Example, Action<FlagSet> Flags,
+    Func<CtlContext, Task<int>> Run)
 {
     public string[] Words { get; } = Path.Split(' ');
 }

@@ -65,7 +65,8 @@ internal sealed class CtlContext(CtlCommand command, FlagSet flags, IReadOnlyLis
     }
 
     /// <summary>Makes one call and gives its answer.</summary>
-    public async Task<T> CallAsync<T>(EtcdClient client, Func<CallInvoker, CallOptions, AsyncUnaryCall<T>> call, bool isRead = false) =>
+    public async Task<T> CallAsync<T>(EtcdClient client, Func<CallInvoker, CallOptions, AsyncUnaryCall<T>> call,
+        bool isRead = false) =>
         await client.CallAsync(call, isRead).ConfigureAwait(false);
 
     /// <summary>Connects, makes one call, and gives its answer.</summary>
@@ -182,11 +183,13 @@ internal sealed class CtlContext(CtlCommand command, FlagSet flags, IReadOnlyLis
             trusted.ImportFromPemFile(authority);
         }
 
-        options.RemoteCertificateValidationCallback = (_, certificate, chain, errors) => skips || Accepts(certificate, chain, trusted, errors);
+        options.RemoteCertificateValidationCallback = (_, certificate, chain, errors) =>
+            skips || Accepts(certificate, chain, trusted, errors);
         return options;
     }
 
-    private static bool Accepts(X509Certificate? certificate, X509Chain? sent, X509Certificate2Collection trusted, SslPolicyErrors errors)
+    private static bool Accepts(X509Certificate? certificate, X509Chain? sent, X509Certificate2Collection trusted,
+        SslPolicyErrors errors)
     {
         if (trusted.Count == 0 || certificate is not X509Certificate2 shown)
         {

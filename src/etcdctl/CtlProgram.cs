@@ -6,15 +6,18 @@ using Quorate.Protocol;
 
 namespace Quorate.Etcdctl;
 
-/// <summary>The program etcdctl: it finds the command, reads its flags, runs it, and turns what goes wrong into text and exit code.</summary>
+/// <summary>The program etcdctl: it finds the command, reads its flags, runs it, and turns what goes wrong into text and exit
+/// code.</summary>
 internal static class CtlProgram
 {
     public const string Version = "3.7.1";
 
     private static readonly IReadOnlyList<CtlCommand> s_commands =
     [
-        .. KeyCommands.All, .. TxnCommand.All, .. WatchCommand.All, .. LeaseCommands.All, .. MemberCommands.All, .. EndpointCommands.All,
-        .. MaintenanceCommands.All, .. AuthCommands.All, .. LockCommands.All, .. MirrorCommand.All, .. CheckCommands.All, .. CompletionCommand.All,
+        .. KeyCommands.All, .. TxnCommand.All, .. WatchCommand.All, .. LeaseCommands.All, .. MemberCommands.All,
+            .. EndpointCommands.All,
+        .. MaintenanceCommands.All, .. AuthCommands.All, .. LockCommands.All, .. MirrorCommand.All, .. CheckCommands.All,
+            .. CompletionCommand.All,
         new("version", "", "Prints the version of etcdctl", "etcdctl version", _ => { }, _ =>
         {
             Console.Out.Write($"etcdctl version: {Version}\nAPI version: 3.7\n");
@@ -93,7 +96,8 @@ internal static class CtlProgram
         .Add("cacert", FlagSet.Kind.Text, "", "verify certificates of TLS-enabled secure servers using this CA bundle")
         .Add("auth-jwt-token", FlagSet.Kind.Text, "", "JWT token used for authentication")
         .Add("user", FlagSet.Kind.Text, "", "username[:password] for authentication (prompt if password is not supplied)")
-        .Add("password", FlagSet.Kind.Text, "", "password for authentication (if this option is used, --user option shouldn't include password)")
+        .Add("password", FlagSet.Kind.Text, "",
+            "password for authentication (if this option is used, --user option shouldn't include password)")
         .Add("help", FlagSet.Kind.Boolean, "false", "help for the command", 'h');
 
     private static async Task<int> DispatchAsync(string[] arguments, IReadOnlyDictionary<string, string> environment)
@@ -170,20 +174,25 @@ internal static class CtlProgram
                 continue;
             }
 
-            string[] words = [.. candidates.Where(each => each.Words.Length > path.Count).Select(each => each.Words[path.Count]).Distinct()];
-            string[] matching = words.Contains(argument) ? [argument] : [.. words.Where(word => word.StartsWith(argument, StringComparison.Ordinal))];
+            string[] words = [.. candidates.Where(each => each.Words.Length > path.Count).Select(each => each.Words[path.Count])
+                .Distinct()];
+            string[] matching = words.Contains(argument) ? [argument]
+                : [.. words.Where(word => word.StartsWith(argument, StringComparison.Ordinal))];
             if (matching.Length != 1)
             {
                 return path.Count > 0
                     ? (null, rest, path)
-                    : throw new CommandException(ExitCodes.Error, $"unknown command \"{argument}\" for \"etcdctl\"{Suggestions(argument)}\nRun 'etcdctl --help' for usage.");
+                    : throw new CommandException(ExitCodes.Error,
+                        $"unknown command \"{argument}\" for \"etcdctl\"{Suggestions(argument)}\nRun 'etcdctl --help' for usage.");
             }
 
             path.Add(matching[0]);
-            candidates = [.. candidates.Where(each => each.Words.Length >= path.Count && each.Words[path.Count - 1] == matching[0])];
+            candidates = [.. candidates.Where(each => each.Words.Length >= path.Count
+                && each.Words[path.Count - 1] == matching[0])];
         }
 
-        bool found = candidates.Count == 1 && candidates[0].Words.Length == path.Count && !(arguments.Length > 0 && arguments[0] == "help");
+        bool found = candidates.Count == 1 && candidates[0].Words.Length == path.Count
+            && !(arguments.Length > 0 && arguments[0] == "help");
         if (!found && path.Count == 0 && rest.Count > 0 && !rest.Contains("--help") && !rest.Contains("-h"))
         {
             globals.Parse(rest, out _);
@@ -242,9 +251,11 @@ internal static class CtlProgram
     private static void TellFlags(FlagSet flags, CtlCommand command)
     {
         IEnumerable<string> lines = GlobalFlags().All.Where(flag => flag.Name != "help")
-            .Select(flag => (flag.Name, Value: flag.Kind == FlagSet.Kind.List ? $"[{flags.Text(flag.Name)}]" : flags.Text(flag.Name)))
+            .Select(flag => (flag.Name, Value: flag.Kind == FlagSet.Kind.List ? $"[{flags.Text(flag.Name)}]"
+                : flags.Text(flag.Name)))
             .Concat(command.Path == "watch"
-                ? ((string[])["watch-key", "watch-range-end"]).Select(name => (Name: name, Value: Environment.GetEnvironmentVariable(Variable(name)) ?? ""))
+                ? ((string[])["watch-key", "watch-range-end"])
+                    .Select(name => (Name: name, Value: Environment.GetEnvironmentVariable(Variable(name)) ?? ""))
                 : [])
             .OrderBy(flag => flag.Name, StringComparer.Ordinal)
             .Select(flag => $"{Variable(flag.Name)}={flag.Value}");
@@ -263,7 +274,8 @@ internal static class CtlProgram
     {
         var text = new StringBuilder();
         text.Append("A simple command line client for etcd3.\n\nUsage:\n  etcdctl [command]\n\nCommands:\n");
-        foreach (CtlCommand command in s_commands.Where(each => group.Count == 0 || each.Words[0] == group[0]).OrderBy(each => each.Path, StringComparer.Ordinal))
+        foreach (CtlCommand command in s_commands.Where(each => group.Count == 0 || each.Words[0] == group[0])
+            .OrderBy(each => each.Path, StringComparer.Ordinal))
         {
             text.Append($"  {command.Path,-28}{command.Description}\n");
         }
@@ -275,7 +287,8 @@ internal static class CtlProgram
 
     private static string HelpOf(CtlCommand command, FlagSet flags)
     {
-        var text = new StringBuilder($"{command.Description}\n\nUsage:\n  etcdctl {command.Path} {command.Usage} [flags]\n\nExample:\n  {command.Example}\n\nFlags:\n");
+        var text = new StringBuilder(
+            $"{command.Description}\n\nUsage:\n  etcdctl {command.Path} {command.Usage} [flags]\n\nExample:\n  {command.Example}\n\nFlags:\n");
         HashSet<string> globals = [.. GlobalFlags().All.Select(flag => flag.Name)];
         foreach (bool isGlobal in (bool[])[false, true])
         {

@@ -40,7 +40,8 @@ public sealed class FailoverTests
         silent.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         silent.Listen(0);
         var endpoint = (IPEndPoint)silent.LocalEndPoint!;
-        Socket[] queued = [.. Enumerable.Range(0, 4).Select(_ => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp))];
+        Socket[] queued = [.. Enumerable.Range(0, 4)
+            .Select(_ => new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp))];
         try
         {
             foreach (Socket each in queued)
@@ -134,7 +135,8 @@ public sealed class FailoverTests
 
             if (losesConnection)
             {
-                context.GetHttpContext().Features.Get<Microsoft.AspNetCore.Connections.Features.IConnectionLifetimeFeature>()?.Abort();
+                context.GetHttpContext()
+                    .Features.Get<Microsoft.AspNetCore.Connections.Features.IConnectionLifetimeFeature>()?.Abort();
                 context.GetHttpContext().Abort();
             }
         }

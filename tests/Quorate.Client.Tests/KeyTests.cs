@@ -72,7 +72,8 @@ public sealed class KeyTests : IAsyncLifetime
         await _client.PutAsync("r/1", "c");
         await _client.PutAsync("r/2", "b");
         await _client.PutAsync("r/3", "a");
-        RangeResult result = await _client.RangeAsync(KeyRange.Prefix("r/"), new RangeOptions { SortBy = SortField.Value, Limit = 2 });
+        RangeResult result = await _client.RangeAsync(KeyRange.Prefix("r/"),
+            new RangeOptions { SortBy = SortField.Value, Limit = 2 });
         Assert.Equal(["a", "b"], result.Pairs.Select(pair => pair.ValueText));
         Assert.True(result.HasMore);
         Assert.Equal(3, result.Count);
@@ -97,7 +98,8 @@ public sealed class KeyTests : IAsyncLifetime
         Assert.Equal("1", second.Results[0].Pairs[0].ValueText);
         Assert.Equal("2", second.Results[1].Inner!.Results[0].Pairs[0].ValueText);
         KeyValuePair pair = (await _client.GetAsync("t"))!;
-        Assert.True((await _client.CommitAsync(new EtcdTransaction().If(Condition.IsUnchanged(pair)).Then(Operation.Delete("t")))).Succeeded);
+        Assert.True((await _client.CommitAsync(new EtcdTransaction().If(Condition.IsUnchanged(pair)).Then(Operation.Delete("t"))))
+            .Succeeded);
         Assert.False((await _client.CommitAsync(new EtcdTransaction().If(Condition.IsUnchanged(pair)))).Succeeded);
     }
 

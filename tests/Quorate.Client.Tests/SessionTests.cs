@@ -45,7 +45,8 @@ public sealed class SessionTests : IAsyncLifetime
         Task<EtcdLock> waiting = second.LockAsync("build");
         await HasKeysAsync("build/", 2);
         Assert.False(waiting.IsCompleted);
-        TransactionResult guarded = await _client.CommitAsync(new EtcdTransaction().If(held.IsHeld).Then(Operation.Put("result", "1")));
+        TransactionResult guarded = await _client.CommitAsync(new EtcdTransaction().If(held.IsHeld)
+            .Then(Operation.Put("result", "1")));
         Assert.True(guarded.Succeeded);
         await held.DisposeAsync();
         EtcdLock next = await waiting.WaitAsync(TimeSpan.FromSeconds(60));

@@ -60,7 +60,8 @@ public sealed class TestMember : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await ((IHost)_application).StopAsync(new CancellationToken(canceled: true)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await ((IHost)_application).StopAsync(new CancellationToken(canceled: true))
+            .ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         await _application.DisposeAsync();
         await _member.StopAsync();
         Directory.Delete(_directory, recursive: true);

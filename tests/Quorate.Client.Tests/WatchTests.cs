@@ -54,7 +54,8 @@ public sealed class WatchTests
         await client.PutAsync("k", "1");
         long last = await client.PutAsync("k", "2");
         await client.CompactAsync(last);
-        EtcdException error = await Assert.ThrowsAsync<EtcdException>(() => FirstAsync(client, new WatchOptions { StartRevision = 1 }));
+        EtcdException error = await Assert.ThrowsAsync<EtcdException>(() =>
+            FirstAsync(client, new WatchOptions { StartRevision = 1 }));
         Assert.Equal(EtcdErrors.Compacted.Message, error.Message);
     }
 
@@ -70,7 +71,8 @@ public sealed class WatchTests
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting.AsTask());
     }
 
-    /// <summary>Each stream of the script ends at another place: the next must be asked for exactly what has not been told.</summary>
+    /// <summary>Each stream of the script ends at another place: the next must be asked for exactly what has not been
+    /// told.</summary>
     [Fact]
     public async Task A_lost_stream_is_made_up_for_without_loss_or_repetition()
     {
@@ -99,7 +101,13 @@ public sealed class WatchTests
     [Fact]
     public async Task A_watch_that_may_not_be_is_an_error_and_not_asked_for_again()
     {
-        var refusal = new WatchResponse { Created = true, Canceled = true, CancelReason = "etcdserver: permission denied", WatchId = -1 };
+        var refusal = new WatchResponse
+        {
+            Created = true,
+            Canceled = true,
+            CancelReason = "etcdserver: permission denied",
+            WatchId = -1
+        };
         var script = new ScriptedWatch([refusal]);
         await using FakeServer server = await FakeServer.StartAsync(script);
         await using var client = new EtcdClient(server.Endpoint);
@@ -122,7 +130,8 @@ public sealed class WatchTests
         (change.IsDelete ? $"{change.Pair.KeyText} gone" : $"{change.Pair.KeyText}={change.Pair.ValueText}")
         + (change.Previous is { } previous ? $" after {previous.ValueText}" : "");
 
-    private static WatchResponse Created(long revision) => new() { Created = true, Header = new ResponseHeader { Revision = revision } };
+    private static WatchResponse Created(long revision) =>
+        new() { Created = true, Header = new ResponseHeader { Revision = revision } };
 
     private static WatchResponse Progress(long revision) => new() { Header = new ResponseHeader { Revision = revision } };
 
@@ -133,7 +142,8 @@ public sealed class WatchTests
         {
             new Event
             {
-                Kv = new KeyValue { Key = ByteString.CopyFromUtf8("k"), Value = ByteString.CopyFromUtf8(value), ModRevision = revision },
+                Kv = new KeyValue { Key = ByteString.CopyFromUtf8("k"), Value = ByteString.CopyFromUtf8(value),
+                    ModRevision = revision },
             },
         },
     };

@@ -92,7 +92,8 @@ public sealed class FakeEtcd
         public override Task<LeaseRevokeResponse> LeaseRevoke(LeaseRevokeRequest request, ServerCallContext context) =>
             throw new RpcException(new Status(StatusCode.NotFound, EtcdErrors.LeaseNotFound.Message));
 
-        public override Task<LeaseTimeToLiveResponse> LeaseTimeToLive(LeaseTimeToLiveRequest request, ServerCallContext context) =>
+        public override Task<LeaseTimeToLiveResponse> LeaseTimeToLive(LeaseTimeToLiveRequest request,
+            ServerCallContext context) =>
             Task.FromResult(new LeaseTimeToLiveResponse { Header = s_header, ID = request.ID, TTL = -1 });
     }
 

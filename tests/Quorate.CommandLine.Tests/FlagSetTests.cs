@@ -66,7 +66,8 @@ public sealed class FlagSetTests
     [InlineData("--limit=0x", "invalid argument \"0x\" for \"--limit\" flag: strconv.ParseInt: parsing \"0x\": invalid syntax")]
     [InlineData("--limit=9223372036854775808",
         "invalid argument \"9223372036854775808\" for \"--limit\" flag: strconv.ParseInt: parsing \"9223372036854775808\": value out of range")]
-    [InlineData("--prev-kv=yes", "invalid argument \"yes\" for \"--prev-kv\" flag: strconv.ParseBool: parsing \"yes\": invalid syntax")]
+    [InlineData("--prev-kv=yes",
+        "invalid argument \"yes\" for \"--prev-kv\" flag: strconv.ParseBool: parsing \"yes\": invalid syntax")]
     [InlineData("--timeout=5", "invalid argument \"5\" for \"--timeout\" flag: time: missing unit in duration \"5\"")]
     public void What_is_wrong_is_told_in_Gos_words(string argument, string text)
     {

@@ -12,7 +12,8 @@ public sealed class GoTextTests
     [InlineData("c2a0", "\"\\u00a0\"")]
     [InlineData("f09f9880", "\"😀\"")]
     [InlineData("eda080", "\"\\xed\\xa0\\x80\"")]
-    public void Bytes_are_quoted_as_Go_does(string hex, string expected) => Assert.Equal(expected, GoText.Quote(Convert.FromHexString(hex)));
+    public void Bytes_are_quoted_as_Go_does(string hex, string expected) =>
+        Assert.Equal(expected, GoText.Quote(Convert.FromHexString(hex)));
 
     [Theory]
     [InlineData("\"a\\tb\"", "610962")]
@@ -51,7 +52,8 @@ public sealed class GoTextTests
     [InlineData(7763, "776.3µs")]
     [InlineData(10004852, "1.0004852s")]
     [InlineData(0, "0s")]
-    public void Durations_have_Gos_form(long ticks, string expected) => Assert.Equal(expected, GoText.Duration(TimeSpan.FromTicks(ticks)));
+    public void Durations_have_Gos_form(long ticks, string expected) =>
+        Assert.Equal(expected, GoText.Duration(TimeSpan.FromTicks(ticks)));
 
     [Fact]
     public void Ids_are_hexadecimal()

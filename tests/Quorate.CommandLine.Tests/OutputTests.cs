@@ -114,12 +114,14 @@ public sealed class OutputTests : IAsyncLifetime
             },
             Success =
             {
-                new RequestOp { RequestPut = new PutRequest { Key = ByteString.CopyFromUtf8("foo"), Value = ByteString.CopyFromUtf8("over") } },
+                new RequestOp { RequestPut = new PutRequest { Key = ByteString.CopyFromUtf8("foo"),
+                    Value = ByteString.CopyFromUtf8("over") } },
                 new RequestOp { RequestRange = new RangeRequest { Key = ByteString.CopyFromUtf8("foo") } },
             },
             Failure =
             {
-                new RequestOp { RequestPut = new PutRequest { Key = ByteString.CopyFromUtf8("foo"), Value = ByteString.CopyFromUtf8("created") } },
+                new RequestOp { RequestPut = new PutRequest { Key = ByteString.CopyFromUtf8("foo"),
+                    Value = ByteString.CopyFromUtf8("created") } },
                 new RequestOp { RequestDeleteRange = new DeleteRangeRequest { Key = ByteString.CopyFromUtf8("bar") } },
             },
         };
@@ -145,7 +147,8 @@ public sealed class OutputTests : IAsyncLifetime
     [InlineData("put", 128, "put command needs 1 argument and input from stdin or 2 arguments")]
     [InlineData("put a", 128, "put command needs 1 argument and input from stdin or 2 arguments")]
     [InlineData("put a b --ignore-value", 128, "put command needs only 1 argument when 'ignore-value' is set")]
-    [InlineData("put a b --lease zz", 128, "bad lease ID (strconv.ParseInt: parsing \"zz\": invalid syntax), expecting ID in Hex")]
+    [InlineData("put a b --lease zz", 128,
+        "bad lease ID (strconv.ParseInt: parsing \"zz\": invalid syntax), expecting ID in Hex")]
     [InlineData("del", 128, "del command needs one argument as key and an optional argument as range_end")]
     [InlineData("compact abc", 1, "strconv.ParseInt: parsing \"abc\": invalid syntax")]
     [InlineData("compact", 128, "compaction command needs 1 argument")]
@@ -205,7 +208,8 @@ public sealed class OutputTests : IAsyncLifetime
         Assert.Contains("\"level\":\"fatal\"", error, StringComparison.Ordinal);
         (code, output, error) = await RunAsync("get foo", environment: ("ETCDCTL_FOO", "1"));
         Assert.Equal((0, "foo\nbar\n"), (code, output));
-        Assert.Contains("\"msg\":\"unrecognized environment variable\",\"environment-variable\":\"ETCDCTL_FOO=1\"", error, StringComparison.Ordinal);
+        Assert.Contains("\"msg\":\"unrecognized environment variable\",\"environment-variable\":\"ETCDCTL_FOO=1\"", error,
+            StringComparison.Ordinal);
         Assert.Equal((0, "foo\nbar\n", ""), await RunAsync("get foo", environment: ("ETCDCTL_API", "3")));
     }
 
@@ -222,14 +226,16 @@ public sealed class OutputTests : IAsyncLifetime
     {
         Assert.Equal((0, "foo\nbar\n", ""), await RunAsync("get foo --user=root:secret --dial-timeout=60s"));
         Assert.Equal(["token of root"], _etcd.Tokens);
-        Assert.Equal((2, "", "Error: etcdserver: authentication failed, invalid user ID or password\n"), await RunAsync("get foo --user=root --password=bad --dial-timeout=60s"));
+        Assert.Equal((2, "", "Error: etcdserver: authentication failed, invalid user ID or password\n"),
+            await RunAsync("get foo --user=root --password=bad --dial-timeout=60s"));
     }
 
     [Fact]
     public async Task Commands_that_are_none_are_told()
     {
         (int code, string output, string error) = await RunAsync("bogus");
-        Assert.Equal((1, "", "Error: unknown command \"bogus\" for \"etcdctl\"\nRun 'etcdctl --help' for usage.\n"), (code, output, error));
+        Assert.Equal((1, "", "Error: unknown command \"bogus\" for \"etcdctl\"\nRun 'etcdctl --help' for usage.\n"),
+            (code, output, error));
         (code, _, error) = await RunAsync("membre list");
         Assert.Equal(1, code);
         Assert.Contains("Did you mean this?\n\tmember\n", error, StringComparison.Ordinal);

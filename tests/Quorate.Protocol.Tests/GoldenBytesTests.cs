@@ -4,7 +4,8 @@ using Quorate.Protocol.Membership;
 
 namespace Quorate.Protocol.Tests;
 
-/// <summary>Messages against the bytes that etcd itself wrote (spec 01 §7): written alike, read alike, and written again alike.</summary>
+/// <summary>Messages against the bytes that etcd itself wrote (spec 01 §7): written alike, read alike, and written again
+/// alike.</summary>
 public sealed class GoldenBytesTests
 {
     private const string Header = "08a4b5c3ea88feff955e10bee8b0f693efd89bbb01";
@@ -179,7 +180,8 @@ public sealed class GoldenBytesTests
         Assert.Equal(packed, unpacked);
     }
 
-    /// <summary>The attributes of a member as 3.5 logs them: zero fields are there, those of doubt are not (spec 01 §4.4, §7).</summary>
+    /// <summary>The attributes of a member as 3.5 logs them: zero fields are there, those of doubt are not (spec 01 §4.4,
+    /// §7).</summary>
     [Fact]
     public void A_request_of_the_second_API_has_all_its_fields()
     {

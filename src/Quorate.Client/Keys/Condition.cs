@@ -2,7 +2,8 @@ using Quorate.Protocol;
 
 namespace Quorate.Client;
 
-/// <summary>A condition of a transaction, on one key or on all keys of a range. A key that is not there has zeros and no value.</summary>
+/// <summary>A condition of a transaction, on one key or on all keys of a range. A key that is not there has zeros and no
+/// value.</summary>
 public sealed class Condition
 {
     private Condition(Compare wire, KeyRange range, Comparison comparison)
@@ -20,7 +21,8 @@ public sealed class Condition
     public static Condition IsMissing(EtcdBytes key) => CreateRevision(key, Comparison.Equal, 0);
 
     /// <summary>The key has not changed since it was read with this revision.</summary>
-    public static Condition IsUnchanged(KeyValuePair pair) => ModRevision((EtcdBytes)pair.Key, Comparison.Equal, pair.ModRevision);
+    public static Condition IsUnchanged(KeyValuePair pair) =>
+        ModRevision((EtcdBytes)pair.Key, Comparison.Equal, pair.ModRevision);
 
     public static Condition Version(KeyRange range, Comparison comparison, long version) =>
         new(new Compare { Target = Compare.Types.CompareTarget.Version, Version = version }, range, comparison);

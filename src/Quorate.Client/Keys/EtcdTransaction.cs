@@ -18,7 +18,8 @@ public sealed record EtcdTransaction
     internal bool IsRead => ThenSteps.Concat(ElseSteps).All(step => step.IsRead);
 
     /// <summary>All conditions must hold.</summary>
-    public EtcdTransaction If(params ReadOnlySpan<Condition> conditions) => this with { Conditions = [.. Conditions, .. conditions] };
+    public EtcdTransaction If(params ReadOnlySpan<Condition> conditions) =>
+        this with { Conditions = [.. Conditions, .. conditions] };
 
     public EtcdTransaction Then(params ReadOnlySpan<Operation> steps) => this with { ThenSteps = [.. ThenSteps, .. steps] };
 

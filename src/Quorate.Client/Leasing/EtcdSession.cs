@@ -4,8 +4,8 @@ using Quorate.Protocol;
 namespace Quorate.Client;
 
 /// <summary>
-/// A lease that is kept alive, for locks and candidatures. It may be lost all the same, when no member could be reached for as long as the
-/// lease lives: <see cref="Lost"/> tells, at the latest then.
+/// A lease that is kept alive, for locks and candidatures. It may be lost all the same, when no member could be reached for as
+/// long as the lease lives: <see cref="Lost"/> tells, at the latest then.
 /// </summary>
 public sealed class EtcdSession : IAsyncDisposable
 {
@@ -30,10 +30,12 @@ public sealed class EtcdSession : IAsyncDisposable
 
     /// <summary>Waits for a lock of this name, which all sessions share that use the name (spec 03 §7.3).</summary>
     /// <exception cref="EtcdException">The session was lost.</exception>
-    public Task<EtcdLock> LockAsync(string name, CancellationToken cancellation = default) => EtcdLock.AcquireAsync(this, name, cancellation);
+    public Task<EtcdLock> LockAsync(string name, CancellationToken cancellation = default) =>
+        EtcdLock.AcquireAsync(this, name, cancellation);
 
     /// <summary>Takes a lock if it is free; null if another session holds it.</summary>
-    public Task<EtcdLock?> TryLockAsync(string name, CancellationToken cancellation = default) => EtcdLock.TryAcquireAsync(this, name, cancellation);
+    public Task<EtcdLock?> TryLockAsync(string name, CancellationToken cancellation = default) =>
+        EtcdLock.TryAcquireAsync(this, name, cancellation);
 
     /// <summary>Waits to be elected under this name (spec 03 §7.4).</summary>
     /// <param name="value">What the others see of the leader.</param>

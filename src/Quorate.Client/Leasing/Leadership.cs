@@ -28,7 +28,8 @@ public sealed class Leadership : IAsyncDisposable
     public async Task ProclaimAsync(EtcdBytes value, CancellationToken cancellation = default)
     {
         EtcdTransaction proclaim = new EtcdTransaction().If(IsHeld).Then(Operation.Put(Key, value, _session.LeaseId));
-        TransactionResult result = await _session.Client.CommitAsync(proclaim, mayRepeat: true, cancellation).ConfigureAwait(false);
+        TransactionResult result = await _session.Client.CommitAsync(proclaim, mayRepeat: true, cancellation)
+            .ConfigureAwait(false);
         if (!result.Succeeded)
         {
             throw new EtcdException(StatusCode.Unknown, "election: not leader");
@@ -37,9 +38,11 @@ public sealed class Leadership : IAsyncDisposable
 
     public async ValueTask DisposeAsync() => await Queue.LeaveAsync(_session.Client, Key, Revision).ConfigureAwait(false);
 
-    internal static async Task<Leadership> CampaignAsync(EtcdSession session, string name, EtcdBytes value, CancellationToken cancellation)
+    internal static async Task<Leadership> CampaignAsync(EtcdSession session, string name, EtcdBytes value,
+        CancellationToken cancellation)
     {
-        (string key, long revision, KeyValuePair? present) = await Queue.EnterAsync(session, name, value, cancellation).ConfigureAwait(false);
+        (string key, long revision, KeyValuePair? present) = await Queue.EnterAsync(session, name, value, cancellation)
+            .ConfigureAwait(false);
         var leadership = new Leadership(session, key, revision);
         if (present is not null && (EtcdBytes)present.Value != value)
         {

@@ -4,14 +4,15 @@ using Quorate.Protocol;
 namespace Quorate.Client;
 
 /// <summary>
-/// The order in which sessions wait for a lock or a leadership: each has a key under the name, and the oldest is first. The keys are those
-/// of clients in all languages (spec 03 §7.1), so that they wait for each other.
+/// The order in which sessions wait for a lock or a leadership: each has a key under the name, and the oldest is first. The keys
+/// are those of clients in all languages (spec 03 §7.1), so that they wait for each other.
 /// </summary>
 internal static class Queue
 {
     /// <summary>Takes a place; a session that has one already keeps it.</summary>
     /// <returns>The key, the revision that made it, and the pair that it has, if the place was there already.</returns>
-    public static async Task<(string Key, long Revision, KeyValuePair? Present)> EnterAsync(EtcdSession session, string name, EtcdBytes value,
+    public static async Task<(string Key, long Revision, KeyValuePair? Present)> EnterAsync(EtcdSession session, string name,
+        EtcdBytes value,
         CancellationToken cancellation)
     {
         string key = KeyOf(session, name);
@@ -32,16 +33,23 @@ internal static class Queue
         CancellationToken cancellation)
     {
         KeyRange all = KeyRange.Prefix(name + "/");
-        var request = EtcdClient.ToRequest(all, new RangeOptions { SortBy = SortField.CreateRevision, Descending = true, Limit = 1 });
+        var request = EtcdClient.ToRequest(all, new RangeOptions
+        {
+            SortBy = SortField.CreateRevision,
+            Descending = true,
+            Limit = 1
+        });
         request.MaxCreateRevision = revision - 1;
         RangeResponse response = await client
-            .CallAsync((calls, options) => new KV.KVClient(calls).RangeAsync(request, options), isRead: true, cancellation).ConfigureAwait(false);
+            .CallAsync((calls, options) => new KV.KVClient(calls).RangeAsync(request, options), isRead: true, cancellation)
+                .ConfigureAwait(false);
         return response.Kvs.Count == 0 ? null : (EtcdClient.Pair(response.Kvs[0]), response.Header.Revision);
     }
 
     /// <summary>Waits until nobody is before a place; leaves it when that fails.</summary>
     /// <exception cref="EtcdException">The session was lost.</exception>
-    public static async Task WaitAsync(EtcdSession session, string name, string key, long revision, CancellationToken cancellation)
+    public static async Task WaitAsync(EtcdSession session, string name, string key, long revision,
+        CancellationToken cancellation)
     {
         try
         {
@@ -51,7 +59,8 @@ internal static class Queue
                 await DeletionAsync(session.Client, before.Pair.Key, before.Revision, both.Token).ConfigureAwait(false);
             }
 
-            if (await session.Client.GetAsync(key, both.Token).ConfigureAwait(false) is not { } own || own.CreateRevision != revision)
+            if (await session.Client.GetAsync(key, both.Token).ConfigureAwait(false) is not { } own
+                || own.CreateRevision != revision)
             {
                 throw new EtcdException(Grpc.Core.StatusCode.Unknown, "mutex: session is expired");
             }
@@ -85,7 +94,8 @@ internal static class Queue
         }
     }
 
-    private static async Task DeletionAsync(EtcdClient client, ReadOnlyMemory<byte> key, long revision, CancellationToken cancellation)
+    private static async Task DeletionAsync(EtcdClient client, ReadOnlyMemory<byte> key, long revision,
+        CancellationToken cancellation)
     {
         var options = new WatchOptions { StartRevision = revision + 1, DeletesOnly = true };
         await foreach (WatchBatch batch in client.WatchAsync((EtcdBytes)key, options, cancellation).ConfigureAwait(false))
@@ -100,7 +110,8 @@ internal static class Queue
     private static string KeyOf(EtcdSession session, string name)
     {
         long id = session.LeaseId;
-        string hex = id < 0 ? "-" + ((ulong)-id).ToString("x", CultureInfo.InvariantCulture) : id.ToString("x", CultureInfo.InvariantCulture);
+        string hex = id < 0 ? "-" + ((ulong)-id).ToString("x", CultureInfo.InvariantCulture)
+            : id.ToString("x", CultureInfo.InvariantCulture);
         return $"{name}/{hex}";
     }
 }

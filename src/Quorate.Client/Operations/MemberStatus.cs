@@ -7,7 +7,8 @@ namespace Quorate.Client;
 /// <param name="LeaderId">Whom it follows; 0 if there is no leader.</param>
 /// <param name="AppliedIndex">How far its log is applied.</param>
 /// <param name="Errors">What it complains of, such as active alarms.</param>
-public sealed record MemberStatus(ulong MemberId, ulong ClusterId, string Version, long DatabaseSize, long DatabaseSizeInUse, ulong LeaderId,
+public sealed record MemberStatus(ulong MemberId, ulong ClusterId, string Version, long DatabaseSize, long DatabaseSizeInUse,
+    ulong LeaderId,
     ulong Term, ulong Index, ulong AppliedIndex, bool IsLearner, IReadOnlyList<string> Errors)
 {
     public bool IsLeader => LeaderId == MemberId;

@@ -5,8 +5,8 @@ using Metadata = Grpc.Core.Metadata;
 namespace Quorate.Client;
 
 /// <summary>
-/// One watch over any number of connections. It remembers up to which revision it has told, and asks for what comes next at another member
-/// when a stream ends or its member has lost its leader: so nothing is told twice, and nothing is left out.
+/// One watch over any number of connections. It remembers up to which revision it has told, and asks for what comes next at
+/// another member when a stream ends or its member has lost its leader: so nothing is told twice, and nothing is left out.
 /// </summary>
 internal sealed class WatchReader(EtcdClient client, WatchCreateRequest wanted, CancellationToken cancellation) : IDisposable
 {
@@ -63,10 +63,12 @@ internal sealed class WatchReader(EtcdClient client, WatchCreateRequest wanted, 
         // With this header a member that has lost its leader ends the stream rather than falling silent.
         var headers = new Metadata { { "hasleader", "true" } };
         AsyncDuplexStreamingCall<WatchRequest, WatchResponse> stream = await client
-            .OpenAsync((calls, callOptions) => new Watch.WatchClient(calls).Watch(callOptions), cancellation, headers).ConfigureAwait(false);
+            .OpenAsync((calls, callOptions) => new Watch.WatchClient(calls).Watch(callOptions), cancellation, headers)
+                .ConfigureAwait(false);
         try
         {
-            await stream.RequestStream.WriteAsync(new WatchRequest { CreateRequest = request }, cancellation).ConfigureAwait(false);
+            await stream.RequestStream.WriteAsync(new WatchRequest { CreateRequest = request }, cancellation)
+                .ConfigureAwait(false);
             return stream;
         }
         catch
@@ -86,13 +88,15 @@ internal sealed class WatchReader(EtcdClient client, WatchCreateRequest wanted, 
         _failures = 0;
         if (response.Created)
         {
-            // What comes from now on begins behind this revision: known from here, it survives a stream that ends before its first event.
+            // What comes from now on begins behind this revision: known from here, it survives a stream that ends before its
+            // first event.
             _next = _next == 0 ? response.Header.Revision + 1 : _next;
             return false;
         }
 
         // Progress counts only forwards: a member that lags may answer after a reconnect.
-        _next = response.Events.Count > 0 ? response.Events[^1].Kv.ModRevision + 1 : Math.Max(_next, response.Header.Revision + 1);
+        _next = response.Events.Count > 0 ? response.Events[^1].Kv.ModRevision + 1
+            : Math.Max(_next, response.Header.Revision + 1);
         return true;
     }
 

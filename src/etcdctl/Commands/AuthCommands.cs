@@ -16,42 +16,53 @@ internal static class AuthCommands
         new("auth enable", "", "Enables authentication", "etcdctl auth enable", _ => { }, EnableAsync),
         new("auth disable", "", "Disables authentication", "etcdctl --user=root:secret auth disable", _ => { }, DisableAsync),
         new("auth status", "", "Returns authentication status", "etcdctl auth status", _ => { }, StatusAsync),
-        new("user add", "<user name or user:password> [options]", "Adds a new user", "etcdctl user add alice:secret", UserAddFlags, UserAddAsync),
-        new("user delete", "<user name>", "Deletes a user", "etcdctl user delete alice", _ => { }, context => UserAsync(context, "user delete command requires user name as its argument", 1,
+        new("user add", "<user name or user:password> [options]", "Adds a new user", "etcdctl user add alice:secret",
+            UserAddFlags, UserAddAsync),
+        new("user delete", "<user name>", "Deletes a user", "etcdctl user delete alice", _ => { }, context =>
+            UserAsync(context, "user delete command requires user name as its argument", 1,
             async name =>
             {
-                AuthUserDeleteResponse response = await CallAsync(context, (auth, options) => auth.UserDeleteAsync(new AuthUserDeleteRequest { Name = name[0] }, options)).ConfigureAwait(false);
+                AuthUserDeleteResponse response = await CallAsync(context, (auth, options) =>
+                    auth.UserDeleteAsync(new AuthUserDeleteRequest { Name = name[0] }, options)).ConfigureAwait(false);
                 Print(context, response, response.Header, $"User {name[0]} deleted");
             })),
         new("user get", "<user name> [options]", "Gets detailed information of a user", "etcdctl user get alice --detail",
-            flags => flags.Add("detail", FlagSet.Kind.Boolean, "false", "Show permissions of roles granted to the user"), UserGetAsync),
+            flags => flags.Add("detail", FlagSet.Kind.Boolean, "false", "Show permissions of roles granted to the user"),
+                UserGetAsync),
         new("user list", "", "Lists all users", "etcdctl user list", _ => { }, UserListAsync),
         new("user passwd", "<user name> [options]", "Changes password of user", "etcdctl user passwd alice",
-            flags => flags.Add("interactive", FlagSet.Kind.Boolean, "true", "If true, read password from stdin and confirm"), PasswordAsync),
-        new("user grant-role", "<user name> <role name>", "Grants a role to a user", "etcdctl user grant-role alice reader", _ => { }, context => UserAsync(context,
+            flags => flags.Add("interactive", FlagSet.Kind.Boolean, "true", "If true, read password from stdin and confirm"),
+                PasswordAsync),
+        new("user grant-role", "<user name> <role name>", "Grants a role to a user", "etcdctl user grant-role alice reader",
+            _ => { }, context => UserAsync(context,
             "user grant command requires user name and role name as its argument", 2, async names =>
             {
                 AuthUserGrantRoleResponse response = await CallAsync(context,
-                    (auth, options) => auth.UserGrantRoleAsync(new AuthUserGrantRoleRequest { User = names[0], Role = names[1] }, options)).ConfigureAwait(false);
+                    (auth, options) => auth.UserGrantRoleAsync(new AuthUserGrantRoleRequest { User = names[0], Role = names[1] },
+                        options)).ConfigureAwait(false);
                 Print(context, response, response.Header, $"Role {names[1]} is granted to user {names[0]}");
             })),
-        new("user revoke-role", "<user name> <role name>", "Revokes a role from a user", "etcdctl user revoke-role alice reader", _ => { }, context => UserAsync(context,
+        new("user revoke-role", "<user name> <role name>", "Revokes a role from a user", "etcdctl user revoke-role alice reader",
+            _ => { }, context => UserAsync(context,
             "user revoke-role requires user name and role name as its argument", 2, async names =>
             {
                 AuthUserRevokeRoleResponse response = await CallAsync(context,
-                    (auth, options) => auth.UserRevokeRoleAsync(new AuthUserRevokeRoleRequest { Name = names[0], Role = names[1] }, options)).ConfigureAwait(false);
+                    (auth, options) => auth.UserRevokeRoleAsync(new AuthUserRevokeRoleRequest { Name = names[0],
+                        Role = names[1] }, options)).ConfigureAwait(false);
                 Print(context, response, response.Header, $"Role {names[1]} is revoked from user {names[0]}");
             })),
         new("role add", "<role name>", "Adds a new role", "etcdctl role add reader", _ => { }, context => UserAsync(context,
             "role add command requires role name as its argument", 1, async names =>
             {
-                AuthRoleAddResponse response = await CallAsync(context, (auth, options) => auth.RoleAddAsync(new AuthRoleAddRequest { Name = names[0] }, options)).ConfigureAwait(false);
+                AuthRoleAddResponse response = await CallAsync(context, (auth, options) =>
+                    auth.RoleAddAsync(new AuthRoleAddRequest { Name = names[0] }, options)).ConfigureAwait(false);
                 Print(context, response, response.Header, $"Role {names[0]} created");
             })),
         new("role delete", "<role name>", "Deletes a role", "etcdctl role delete reader", _ => { }, context => UserAsync(context,
             "role delete command requires role name as its argument", 1, async names =>
             {
-                AuthRoleDeleteResponse response = await CallAsync(context, (auth, options) => auth.RoleDeleteAsync(new AuthRoleDeleteRequest { Role = names[0] }, options)).ConfigureAwait(false);
+                AuthRoleDeleteResponse response = await CallAsync(context, (auth, options) =>
+                    auth.RoleDeleteAsync(new AuthRoleDeleteRequest { Role = names[0] }, options)).ConfigureAwait(false);
                 Print(context, response, response.Header, $"Role {names[0]} deleted");
             })),
         new("role get", "<role name>", "Gets detailed information of a role", "etcdctl role get reader", _ => { }, RoleGetAsync),
@@ -68,14 +79,18 @@ internal static class AuthCommands
         await using EtcdClient client = await context.ConnectAsync().ConfigureAwait(false);
         try
         {
-            await client.CallAsync((calls, options) => new Auth.AuthClient(calls).AuthEnableAsync(new AuthEnableRequest(), options), isRead: false).ConfigureAwait(false);
+            await client.CallAsync((calls, options) => new Auth.AuthClient(calls)
+                .AuthEnableAsync(new AuthEnableRequest(), options), isRead: false).ConfigureAwait(false);
         }
         catch (EtcdException error) when (error.Message == EtcdErrors.RootRoleNotGranted.Message)
         {
-            await client.CallAsync((calls, options) => new Auth.AuthClient(calls).RoleAddAsync(new AuthRoleAddRequest { Name = "root" }, options), isRead: false).ConfigureAwait(false);
-            await client.CallAsync((calls, options) => new Auth.AuthClient(calls).UserGrantRoleAsync(new AuthUserGrantRoleRequest { User = "root", Role = "root" }, options), isRead: false)
+            await client.CallAsync((calls, options) => new Auth.AuthClient(calls)
+                .RoleAddAsync(new AuthRoleAddRequest { Name = "root" }, options), isRead: false).ConfigureAwait(false);
+            await client.CallAsync((calls, options) => new Auth.AuthClient(calls)
+                .UserGrantRoleAsync(new AuthUserGrantRoleRequest { User = "root", Role = "root" }, options), isRead: false)
                 .ConfigureAwait(false);
-            await client.CallAsync((calls, options) => new Auth.AuthClient(calls).AuthEnableAsync(new AuthEnableRequest(), options), isRead: false).ConfigureAwait(false);
+            await client.CallAsync((calls, options) => new Auth.AuthClient(calls)
+                .AuthEnableAsync(new AuthEnableRequest(), options), isRead: false).ConfigureAwait(false);
         }
 
         context.Printer.Line("Authentication Enabled");
@@ -85,7 +100,8 @@ internal static class AuthCommands
     private static async Task<int> DisableAsync(CtlContext context)
     {
         RequireNone(context, "auth disable command does not accept any arguments");
-        await CallAsync(context, (auth, options) => auth.AuthDisableAsync(new AuthDisableRequest(), options)).ConfigureAwait(false);
+        await CallAsync(context, (auth, options) => auth.AuthDisableAsync(new AuthDisableRequest(), options))
+            .ConfigureAwait(false);
         context.Printer.Line("Authentication Disabled");
         return ExitCodes.Success;
     }
@@ -93,7 +109,8 @@ internal static class AuthCommands
     private static async Task<int> StatusAsync(CtlContext context)
     {
         RequireNone(context, "auth status command does not accept any arguments");
-        AuthStatusResponse response = await CallAsync(context, (auth, options) => auth.AuthStatusAsync(new AuthStatusRequest(), options)).ConfigureAwait(false);
+        AuthStatusResponse response = await CallAsync(context, (auth, options) =>
+            auth.AuthStatusAsync(new AuthStatusRequest(), options)).ConfigureAwait(false);
         context.Printer.Print(response, () =>
         {
             context.Printer.Line($"Authentication Status: {(response.Enabled ? "true" : "false")}");
@@ -113,7 +130,8 @@ internal static class AuthCommands
         .Add("new-user-password", FlagSet.Kind.Text, "", "Supply password from the command line flag")
         .Add("no-password", FlagSet.Kind.Boolean, "false", "Create a user without password (CN based auth only)");
 
-    private static Task<int> UserAddAsync(CtlContext context) => UserAsync(context, "user add command requires user name as its argument", 1, async names =>
+    private static Task<int> UserAddAsync(CtlContext context) =>
+        UserAsync(context, "user add command requires user name as its argument", 1, async names =>
     {
         string name = names[0], password = "";
         var request = new AuthUserAddRequest { Options = new UserAddOptions() };
@@ -141,14 +159,17 @@ internal static class AuthCommands
 
         request.Name = name;
         request.Password = password;
-        AuthUserAddResponse response = await CallAsync(context, (auth, options) => auth.UserAddAsync(request, options)).ConfigureAwait(false);
+        AuthUserAddResponse response = await CallAsync(context, (auth, options) => auth.UserAddAsync(request, options))
+            .ConfigureAwait(false);
         Print(context, response, response.Header, $"User {name} created");
     });
 
-    private static Task<int> PasswordAsync(CtlContext context) => UserAsync(context, "user passwd command requires user name as its argument", 1, async names =>
+    private static Task<int> PasswordAsync(CtlContext context) =>
+        UserAsync(context, "user passwd command requires user name as its argument", 1, async names =>
     {
         var request = new AuthUserChangePasswordRequest { Name = names[0], Password = NewPassword(context, names[0]) };
-        AuthUserChangePasswordResponse response = await CallAsync(context, (auth, options) => auth.UserChangePasswordAsync(request, options)).ConfigureAwait(false);
+        AuthUserChangePasswordResponse response = await CallAsync(context, (auth, options) =>
+            auth.UserChangePasswordAsync(request, options)).ConfigureAwait(false);
         Print(context, response, response.Header, "Password updated");
     });
 
@@ -162,7 +183,8 @@ internal static class AuthCommands
         string name = context.Arguments[0];
         await using EtcdClient client = await context.ConnectAsync().ConfigureAwait(false);
         AuthUserGetResponse response = await client
-            .CallAsync((calls, options) => new Auth.AuthClient(calls).UserGetAsync(new AuthUserGetRequest { Name = name }, options), isRead: true).ConfigureAwait(false);
+            .CallAsync((calls, options) => new Auth.AuthClient(calls)
+                .UserGetAsync(new AuthUserGetRequest { Name = name }, options), isRead: true).ConfigureAwait(false);
         Printer printer = context.Printer;
         if (context.Flags.Boolean("detail"))
         {
@@ -171,7 +193,8 @@ internal static class AuthCommands
             {
                 printer.Line("");
                 AuthRoleGetResponse found = await client
-                    .CallAsync((calls, options) => new Auth.AuthClient(calls).RoleGetAsync(new AuthRoleGetRequest { Role = role }, options), isRead: true).ConfigureAwait(false);
+                    .CallAsync((calls, options) => new Auth.AuthClient(calls)
+                        .RoleGetAsync(new AuthRoleGetRequest { Role = role }, options), isRead: true).ConfigureAwait(false);
                 Print(printer, role, found);
             }
 
@@ -194,7 +217,8 @@ internal static class AuthCommands
     private static async Task<int> UserListAsync(CtlContext context)
     {
         RequireNone(context, "user list command requires no arguments");
-        AuthUserListResponse response = await CallAsync(context, (auth, options) => auth.UserListAsync(new AuthUserListRequest(), options)).ConfigureAwait(false);
+        AuthUserListResponse response = await CallAsync(context, (auth, options) =>
+            auth.UserListAsync(new AuthUserListRequest(), options)).ConfigureAwait(false);
         context.Printer.Print(response, () =>
         {
             foreach (string user in response.Users)
@@ -213,7 +237,8 @@ internal static class AuthCommands
     private static async Task<int> RoleListAsync(CtlContext context)
     {
         RequireNone(context, "role list command requires no arguments");
-        AuthRoleListResponse response = await CallAsync(context, (auth, options) => auth.RoleListAsync(new AuthRoleListRequest(), options)).ConfigureAwait(false);
+        AuthRoleListResponse response = await CallAsync(context, (auth, options) =>
+            auth.RoleListAsync(new AuthRoleListRequest(), options)).ConfigureAwait(false);
         context.Printer.Print(response, () =>
         {
             foreach (string role in response.Roles)
@@ -234,19 +259,23 @@ internal static class AuthCommands
         return ExitCodes.Success;
     }
 
-    private static Task<int> RoleGetAsync(CtlContext context) => UserAsync(context, "role get command requires role name as its argument", 1, async names =>
+    private static Task<int> RoleGetAsync(CtlContext context) =>
+        UserAsync(context, "role get command requires role name as its argument", 1, async names =>
     {
-        AuthRoleGetResponse response = await CallAsync(context, (auth, options) => auth.RoleGetAsync(new AuthRoleGetRequest { Role = names[0] }, options)).ConfigureAwait(false);
+        AuthRoleGetResponse response = await CallAsync(context, (auth, options) =>
+            auth.RoleGetAsync(new AuthRoleGetRequest { Role = names[0] }, options)).ConfigureAwait(false);
         Print(context.Printer, names[0], response);
     });
 
     private static void Print(Printer printer, string role, AuthRoleGetResponse response) => printer.Print(response, () =>
     {
         printer.Line($"Role {role}");
-        foreach ((string title, Permission.Types.Type type) in ((string, Permission.Types.Type)[])[("Read", Permission.Types.Type.Read), ("Write", Permission.Types.Type.Write)])
+        foreach ((string title, Permission.Types.Type type) in ((string, Permission.Types.Type)[])[("Read",
+            Permission.Types.Type.Read), ("Write", Permission.Types.Type.Write)])
         {
             printer.Line($"KV {title}:");
-            foreach (Permission permission in response.Perm.Where(each => each.PermType == type || each.PermType == Permission.Types.Type.Readwrite))
+            foreach (Permission permission in response.Perm.Where(each =>
+                each.PermType == type || each.PermType == Permission.Types.Type.Readwrite))
             {
                 printer.Line("\t" + RangeText(permission.Key, permission.RangeEnd));
             }
@@ -290,13 +319,15 @@ internal static class AuthCommands
 
     private static void RangeFlags(FlagSet flags) => flags
         .Add("prefix", FlagSet.Kind.Boolean, "false", "a prefix permission")
-        .Add("from-key", FlagSet.Kind.Boolean, "false", "a permission of keys that are greater than or equal to the given key using byte compare");
+        .Add("from-key", FlagSet.Kind.Boolean, "false",
+            "a permission of keys that are greater than or equal to the given key using byte compare");
 
     private static async Task<int> GrantAsync(CtlContext context)
     {
         if (context.Arguments.Count < 3)
         {
-            throw CommandException.BadArguments("role grant command requires role name, permission type, and key [endkey] as its argument");
+            throw CommandException.BadArguments(
+                "role grant command requires role name, permission type, and key [endkey] as its argument");
         }
 
         Permission.Types.Type type = context.Arguments[1].ToUpperInvariant() switch
@@ -307,8 +338,13 @@ internal static class AuthCommands
             _ => throw CommandException.BadArguments($"invalid permission type: {context.Arguments[1]}"),
         };
         (ByteString key, ByteString end) = RangeOf(context, 2);
-        var request = new AuthRoleGrantPermissionRequest { Name = context.Arguments[0], Perm = new Permission { PermType = type, Key = key, RangeEnd = end } };
-        AuthRoleGrantPermissionResponse response = await CallAsync(context, (auth, options) => auth.RoleGrantPermissionAsync(request, options)).ConfigureAwait(false);
+        var request = new AuthRoleGrantPermissionRequest
+        {
+            Name = context.Arguments[0],
+            Perm = new Permission { PermType = type, Key = key, RangeEnd = end }
+        };
+        AuthRoleGrantPermissionResponse response = await CallAsync(context, (auth, options) =>
+            auth.RoleGrantPermissionAsync(request, options)).ConfigureAwait(false);
         Print(context, response, response.Header, $"Role {context.Arguments[0]} updated");
         return ExitCodes.Success;
     }
@@ -317,13 +353,15 @@ internal static class AuthCommands
     {
         if (context.Arguments.Count < 2)
         {
-            throw CommandException.BadArguments("role revoke-permission command requires role name and key [endkey] as its argument");
+            throw CommandException.BadArguments(
+                "role revoke-permission command requires role name and key [endkey] as its argument");
         }
 
         (ByteString key, ByteString end) = RangeOf(context, 1);
         string role = context.Arguments[0], typed = context.Arguments[1];
         var request = new AuthRoleRevokePermissionRequest { Role = role, Key = key, RangeEnd = end };
-        AuthRoleRevokePermissionResponse response = await CallAsync(context, (auth, options) => auth.RoleRevokePermissionAsync(request, options)).ConfigureAwait(false);
+        AuthRoleRevokePermissionResponse response = await CallAsync(context, (auth, options) =>
+            auth.RoleRevokePermissionAsync(request, options)).ConfigureAwait(false);
         Print(context, response, response.Header, end.IsEmpty ? $"Permission of key {typed} is revoked from role {role}"
             : end.Span is [0] ? $"Permission of range [{typed}, <open ended> is revoked from role {role}"
             : $"Permission of range [{typed}, {end.ToStringUtf8()}) is revoked from role {role}");
@@ -345,7 +383,8 @@ internal static class AuthCommands
         }
 
         ByteString key = ByteString.CopyFrom(context.Arguments[place], Encoding.UTF8);
-        ByteString rangeEnd = fromKey || (prefix && key.IsEmpty) ? ByteString.CopyFrom(0) : prefix ? KeyCommands.EndOfPrefix(key.Span)
+        ByteString rangeEnd = fromKey || (prefix && key.IsEmpty) ? ByteString.CopyFrom(0) : prefix
+            ? KeyCommands.EndOfPrefix(key.Span)
             : end is null ? ByteString.Empty : ByteString.CopyFromUtf8(end);
         return (key.IsEmpty ? ByteString.CopyFrom(0) : key, rangeEnd);
     }
@@ -387,9 +426,11 @@ internal static class AuthCommands
         }
     }
 
-    private static Task<T> CallAsync<T>(CtlContext context, Func<Auth.AuthClient, Grpc.Core.CallOptions, Grpc.Core.AsyncUnaryCall<T>> call) =>
+    private static Task<T> CallAsync<T>(CtlContext context, Func<Auth.AuthClient, Grpc.Core.CallOptions,
+        Grpc.Core.AsyncUnaryCall<T>> call) =>
         context.CallAsync((calls, options) => call(new Auth.AuthClient(calls), options));
 
     private static void Print(CtlContext context, IMessage message, ResponseHeader header, string line) =>
-        context.Printer.Print(message, () => context.Printer.Line(line), json => json.Object(() => json.Header("header", header)), () => context.Printer.HeaderFields(header));
+        context.Printer.Print(message, () => context.Printer.Line(line), json =>
+            json.Object(() => json.Header("header", header)), () => context.Printer.HeaderFields(header));
 }

@@ -16,8 +16,10 @@ internal static class CheckCommands
 
     public static readonly IReadOnlyList<CtlCommand> All =
     [
-        new("check perf", "[options]", "Check the performance of the etcd cluster", "etcdctl check perf --load=m", flags => Flags(flags, "perf"), PerformanceAsync),
-        new("check datascale", "[options]", "Check the memory usage of holding data for different workloads on a given server endpoint",
+        new("check perf", "[options]", "Check the performance of the etcd cluster", "etcdctl check perf --load=m", flags =>
+            Flags(flags, "perf"), PerformanceAsync),
+        new("check datascale", "[options]",
+            "Check the memory usage of holding data for different workloads on a given server endpoint",
             "etcdctl check datascale --load=s", flags => Flags(flags, "datascale"), DataScaleAsync),
     ];
 
@@ -80,13 +82,15 @@ internal static class CheckCommands
         long throughput = (long)(seconds.Length / run.Elapsed.TotalSeconds) + 1;
         Line(throughput > limit * 0.9, throughput > limit * 0.9
             ? $"PASS: Throughput is {throughput} writes/s" : $"FAIL: Throughput too low: {throughput} writes/s");
-        Line(slowest <= 0.5, Invariant(slowest <= 0.5 ? "PASS: Slowest request took " : "Slowest request took too long: ", slowest));
+        Line(slowest <= 0.5, Invariant(slowest <= 0.5 ? "PASS: Slowest request took " : "Slowest request took too long: ",
+            slowest));
         Line(deviation <= 0.1, Invariant(deviation <= 0.1 ? "PASS: Stddev is " : "Stddev too high: ", deviation));
         context.Printer.Line(passes ? "PASS" : "FAIL");
         return passes;
     }
 
-    private static string Invariant(string text, double seconds) => text + seconds.ToString("0.000000", CultureInfo.InvariantCulture) + "s";
+    private static string Invariant(string text, double seconds) =>
+        text + seconds.ToString("0.000000", CultureInfo.InvariantCulture) + "s";
 
     private static async Task<int> DataScaleAsync(CtlContext context)
     {
@@ -105,7 +109,8 @@ internal static class CheckCommands
         await Parallel.ForAsync(0, keys, new ParallelOptions { MaxDegreeOfParallelism = clients }, async (_, cancellation) =>
         {
             byte[] pair = RandomNumberGenerator.GetBytes(PairSize - prefix.Length);
-            await client.PutAsync((byte[])[.. System.Text.Encoding.UTF8.GetBytes(prefix), .. pair[..256]], pair[256..], 0, cancellation).ConfigureAwait(false);
+            await client.PutAsync((byte[])[.. System.Text.Encoding.UTF8.GetBytes(prefix), .. pair[..256]], pair[256..], 0,
+                cancellation).ConfigureAwait(false);
         }).ConfigureAwait(false);
         double? after = await MemoryAsync(context).ConfigureAwait(false);
         long revision = await ClearAsync(client, prefix).ConfigureAwait(false);
@@ -125,13 +130,15 @@ internal static class CheckCommands
     {
         if (await client.CountAsync(KeyRange.Prefix(prefix)).ConfigureAwait(false) > 0)
         {
-            throw new CommandException(ExitCodes.InvalidInput, $"prefix {GoText.Quote(prefix)} has keys. Delete with {remedy} first");
+            throw new CommandException(ExitCodes.InvalidInput,
+                $"prefix {GoText.Quote(prefix)} has keys. Delete with {remedy} first");
         }
     }
 
     private static async Task<long> ClearAsync(EtcdClient client, string prefix)
     {
-        TransactionResult result = await client.CommitAsync(new EtcdTransaction().Then(Operation.Delete(KeyRange.Prefix(prefix)))).ConfigureAwait(false);
+        TransactionResult result = await client.CommitAsync(new EtcdTransaction().Then(Operation.Delete(KeyRange.Prefix(prefix))))
+            .ConfigureAwait(false);
         return result.Revision;
     }
 
@@ -160,9 +167,11 @@ internal static class CheckCommands
         using var http = new HttpClient { Timeout = context.CommandTimeout };
         try
         {
-            string text = await http.GetStringAsync(new Uri((endpoint.Contains("://", StringComparison.Ordinal) ? endpoint : $"http://{endpoint}") + "/metrics"))
+            string text = await http.GetStringAsync(
+                new Uri((endpoint.Contains("://", StringComparison.Ordinal) ? endpoint : $"http://{endpoint}") + "/metrics"))
                 .ConfigureAwait(false);
-            string? line = text.Split('\n').FirstOrDefault(each => each.StartsWith("process_resident_memory_bytes ", StringComparison.Ordinal));
+            string? line = text.Split('\n').FirstOrDefault(each =>
+                each.StartsWith("process_resident_memory_bytes ", StringComparison.Ordinal));
             return line is null ? null : double.Parse(line.Split(' ')[1], CultureInfo.InvariantCulture);
         }
         catch (Exception error) when (error is HttpRequestException or OperationCanceledException or UriFormatException)

@@ -7,7 +7,8 @@ internal static class CompletionCommand
 {
     public static readonly IReadOnlyList<CtlCommand> All =
     [
-        new("completion", "bash|zsh|fish|powershell", "Generates a completion script for a shell", "source <(etcdctl completion bash)", _ => { }, RunAsync),
+        new("completion", "bash|zsh|fish|powershell", "Generates a completion script for a shell",
+            "source <(etcdctl completion bash)", _ => { }, RunAsync),
     ];
 
     private static Task<int> RunAsync(CtlContext context)
@@ -28,7 +29,8 @@ internal static class CompletionCommand
             "fish" => $"complete -c etcdctl -f -n __fish_use_subcommand -a '{first}'\n" + string.Concat(groups
                 .Select(group => $"complete -c etcdctl -f -n '__fish_seen_subcommand_from {group.Group}' -a '{group.Words}'\n")),
             "powershell" => PowerShell(first, groups),
-            var other => throw new CommandException(ExitCodes.Error, $"invalid argument {GoText.Quote(other)} for \"etcdctl completion\""),
+            var other => throw new CommandException(ExitCodes.Error,
+                $"invalid argument {GoText.Quote(other)} for \"etcdctl completion\""),
         };
         context.Printer.Write(script);
         return Task.FromResult(ExitCodes.Success);

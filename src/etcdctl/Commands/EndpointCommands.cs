@@ -12,13 +12,18 @@ internal static class EndpointCommands
 {
     public static readonly IReadOnlyList<CtlCommand> All =
     [
-        new("endpoint health", "", "Checks the healthiness of endpoints specified in `--endpoints` flag", "etcdctl endpoint health --cluster", Cluster, HealthAsync),
-        new("endpoint status", "", "Prints out the status of endpoints specified in `--endpoints` flag", "etcdctl --write-out=table endpoint status", Cluster, StatusAsync),
-        new("endpoint hashkv", "", "Prints the KV history hash for each endpoint in --endpoints", "etcdctl endpoint hashkv --cluster",
-            flags => Cluster(flags.Add("rev", FlagSet.Kind.Integer, "0", "maximum revision to hash (default: latest revision)")), HashAsync),
+        new("endpoint health", "", "Checks the healthiness of endpoints specified in `--endpoints` flag",
+            "etcdctl endpoint health --cluster", Cluster, HealthAsync),
+        new("endpoint status", "", "Prints out the status of endpoints specified in `--endpoints` flag",
+            "etcdctl --write-out=table endpoint status", Cluster, StatusAsync),
+        new("endpoint hashkv", "", "Prints the KV history hash for each endpoint in --endpoints",
+            "etcdctl endpoint hashkv --cluster",
+            flags => Cluster(flags.Add("rev", FlagSet.Kind.Integer, "0", "maximum revision to hash (default: latest revision)")),
+                HashAsync),
     ];
 
-    public static void Cluster(FlagSet flags) => flags.Add("cluster", FlagSet.Kind.Boolean, "false", "use all endpoints from the cluster member list");
+    public static void Cluster(FlagSet flags) =>
+        flags.Add("cluster", FlagSet.Kind.Boolean, "false", "use all endpoints from the cluster member list");
 
     /// <summary>The endpoints to ask: those given, or the client URLs of all members.</summary>
     public static async Task<IReadOnlyList<string>> EndpointsAsync(CtlContext context)
@@ -36,7 +41,8 @@ internal static class EndpointCommands
         }
         catch (EtcdException error)
         {
-            throw new CommandException(ExitCodes.Error, $"failed to fetch endpoints from etcd cluster member list: {CtlProgram.TextOf(error)}");
+            throw new CommandException(ExitCodes.Error,
+                $"failed to fetch endpoints from etcd cluster member list: {CtlProgram.TextOf(error)}");
         }
     }
 
@@ -45,7 +51,8 @@ internal static class EndpointCommands
         _ = context.Printer;
         IReadOnlyList<string> endpoints = await EndpointsAsync(context).ConfigureAwait(false);
         var results = new List<Health>();
-        await foreach (Task<Health> task in Task.WhenEach(endpoints.Select(endpoint => CheckAsync(context, endpoint))).ConfigureAwait(false))
+        await foreach (Task<Health> task in Task.WhenEach(endpoints.Select(endpoint => CheckAsync(context, endpoint)))
+            .ConfigureAwait(false))
         {
             results.Add(await task.ConfigureAwait(false));
         }
@@ -93,7 +100,8 @@ internal static class EndpointCommands
 
             return table;
         });
-        return results.All(health => health.Error.Length == 0) ? ExitCodes.Success : throw new CommandException(ExitCodes.Error, "unhealthy cluster");
+        return results.All(health => health.Error.Length == 0) ? ExitCodes.Success
+            : throw new CommandException(ExitCodes.Error, "unhealthy cluster");
     }
 
     private static async Task<Health> CheckAsync(CtlContext context, string endpoint)
@@ -107,7 +115,8 @@ internal static class EndpointCommands
             try
             {
                 var request = new RangeRequest { Key = ByteString.CopyFromUtf8("health") };
-                await client.CallAsync((calls, options) => new KV.KVClient(calls).RangeAsync(request, options), isRead: true).ConfigureAwait(false);
+                await client.CallAsync((calls, options) => new KV.KVClient(calls).RangeAsync(request, options), isRead: true)
+                    .ConfigureAwait(false);
             }
             catch (EtcdException failure) when (failure.Message != "etcdserver: permission denied")
             {
@@ -136,11 +145,13 @@ internal static class EndpointCommands
     {
         try
         {
-            AlarmResponse alarms = await client.CallAsync((calls, options) => new Maintenance.MaintenanceClient(calls).AlarmAsync(new AlarmRequest(), options), isRead: true)
+            AlarmResponse alarms = await client.CallAsync((calls, options) =>
+                new Maintenance.MaintenanceClient(calls).AlarmAsync(new AlarmRequest(), options), isRead: true)
                 .ConfigureAwait(false);
             return alarms.Alarms.Count == 0
                 ? ""
-                : "Active Alarm(s): " + string.Concat(alarms.Alarms.Select(alarm => alarm.Alarm.ToString().ToUpperInvariant() + " "));
+                : "Active Alarm(s): "
+                    + string.Concat(alarms.Alarms.Select(alarm => alarm.Alarm.ToString().ToUpperInvariant() + " "));
         }
         catch (EtcdException)
         {
@@ -158,11 +169,13 @@ internal static class EndpointCommands
             {
                 await using EtcdClient client = await context.ConnectAsync([endpoint]).ConfigureAwait(false);
                 results.Add((endpoint, await client
-                    .CallAsync((calls, options) => new Maintenance.MaintenanceClient(calls).StatusAsync(new StatusRequest(), options), isRead: true).ConfigureAwait(false)));
+                    .CallAsync((calls, options) => new Maintenance.MaintenanceClient(calls)
+                        .StatusAsync(new StatusRequest(), options), isRead: true).ConfigureAwait(false)));
             }
             catch (EtcdException error)
             {
-                await Console.Error.WriteLineAsync($"Failed to get the status of endpoint {endpoint} ({CtlProgram.TextOf(error)})").ConfigureAwait(false);
+                await Console.Error.WriteLineAsync(
+                    $"Failed to get the status of endpoint {endpoint} ({CtlProgram.TextOf(error)})").ConfigureAwait(false);
                 failed = true;
             }
         }
@@ -198,8 +211,10 @@ internal static class EndpointCommands
         },
         () =>
         {
-            var table = new Table("endpoint", "ID", "version", "storage version", "db size", "in use", "percentage not in use", "quota", "is leader",
-                "is learner", "raft term", "raft index", "raft applied index", "errors", "downgrade target version", "downgrade enabled");
+            var table = new Table("endpoint", "ID", "version", "storage version", "db size", "in use", "percentage not in use",
+                "quota", "is leader",
+                "is learner", "raft term", "raft index", "raft applied index", "errors", "downgrade target version",
+                    "downgrade enabled");
             foreach ((string endpoint, StatusResponse status) in results)
             {
                 table.Add(Cells(endpoint, status));
@@ -212,10 +227,12 @@ internal static class EndpointCommands
 
     private static string[] Cells(string endpoint, StatusResponse status) =>
     [
-        endpoint, status.Header.MemberId.ToString("x"), status.Version, status.StorageVersion, GoText.Size(status.DbSize), GoText.Size(status.DbSizeInUse),
+        endpoint, status.Header.MemberId.ToString("x"), status.Version, status.StorageVersion, GoText.Size(status.DbSize),
+            GoText.Size(status.DbSizeInUse),
         $"{(status.DbSize == 0 ? 0 : 100 - (status.DbSizeInUse * 100 / status.DbSize))}%", GoText.Size(status.DbSizeQuota),
         Truth(status.Leader == status.Header.MemberId), Truth(status.IsLearner), $"{status.RaftTerm}", $"{status.RaftIndex}",
-        $"{status.RaftAppliedIndex}", string.Join(", ", status.Errors), status.DowngradeInfo?.TargetVersion ?? "", Truth(status.DowngradeInfo?.Enabled == true),
+        $"{status.RaftAppliedIndex}", string.Join(", ", status.Errors), status.DowngradeInfo?.TargetVersion ?? "",
+            Truth(status.DowngradeInfo?.Enabled == true),
     ];
 
     private static void Json(JsonWriter json, StatusResponse status)
@@ -273,12 +290,14 @@ internal static class EndpointCommands
                 var request = new HashKVRequest { Revision = context.Flags.Integer("rev") };
                 await using EtcdClient client = await context.ConnectAsync([endpoint]).ConfigureAwait(false);
                 results.Add((endpoint, await client
-                    .CallAsync((calls, options) => new Maintenance.MaintenanceClient(calls).HashKVAsync(request, options), isRead: true).ConfigureAwait(false)));
+                    .CallAsync((calls, options) => new Maintenance.MaintenanceClient(calls).HashKVAsync(request, options),
+                        isRead: true).ConfigureAwait(false)));
             }
             catch (EtcdException error)
             {
                 failure = CtlProgram.TextOf(error);
-                await Console.Error.WriteLineAsync($"Failed to get the hash of endpoint {endpoint} ({failure})").ConfigureAwait(false);
+                await Console.Error.WriteLineAsync($"Failed to get the hash of endpoint {endpoint} ({failure})")
+                    .ConfigureAwait(false);
             }
         }
 

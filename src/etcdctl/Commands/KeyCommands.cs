@@ -11,11 +11,15 @@ internal static class KeyCommands
 {
     public static readonly IReadOnlyList<CtlCommand> All =
     [
-        new("get", "[options] <key> [range_end]", "Gets the key or a range of keys", "etcdctl get --prefix dir/", GetFlags, GetAsync),
-        new("put", "[options] <key> <value>", "Puts the given key into the store", "etcdctl put greeting hello", PutFlags, PutAsync),
-        new("del", "[options] <key> [range_end]", "Removes the specified key or range of keys [key, range_end)", "etcdctl del --prefix dir/", DeleteFlags, DeleteAsync),
+        new("get", "[options] <key> [range_end]", "Gets the key or a range of keys", "etcdctl get --prefix dir/", GetFlags,
+            GetAsync),
+        new("put", "[options] <key> <value>", "Puts the given key into the store", "etcdctl put greeting hello", PutFlags,
+            PutAsync),
+        new("del", "[options] <key> [range_end]", "Removes the specified key or range of keys [key, range_end)",
+            "etcdctl del --prefix dir/", DeleteFlags, DeleteAsync),
         new("compaction", "[options] <revision>", "Compacts the event history in etcd", "etcdctl compaction 100",
-            flags => flags.Add("physical", FlagSet.Kind.Boolean, "false", "wait until the compacted rows are physically removed"), CompactAsync),
+            flags => flags.Add("physical", FlagSet.Kind.Boolean, "false",
+                "wait until the compacted rows are physically removed"), CompactAsync),
     ];
 
     public static void GetFlags(FlagSet flags) => flags
@@ -43,7 +47,8 @@ internal static class KeyCommands
 
     public static void DeleteFlags(FlagSet flags) => flags
         .Add("prefix", FlagSet.Kind.Boolean, "false", "delete keys with matching prefix")
-        .Add("from-key", FlagSet.Kind.Boolean, "false", "delete keys that are greater than or equal to the given key using byte compare")
+        .Add("from-key", FlagSet.Kind.Boolean, "false",
+            "delete keys that are greater than or equal to the given key using byte compare")
         .Add("range", FlagSet.Kind.Boolean, "false", "delete range of keys without a delay")
         .Add("prev-kv", FlagSet.Kind.Boolean, "false", "return deleted key-value pairs");
 
@@ -161,7 +166,8 @@ internal static class KeyCommands
         SetRange(arguments, prefix, fromKey, out ByteString key, out ByteString end);
         if (arguments.Count == 2 && !flags.Boolean("range"))
         {
-            Console.Error.WriteLine($"Warning: Keys between {GoText.Quote(arguments[0])} and {GoText.Quote(arguments[1])} will be deleted. Please interrupt the command "
+            Console.Error.WriteLine(
+                $"Warning: Keys between {GoText.Quote(arguments[0])} and {GoText.Quote(arguments[1])} will be deleted. Please interrupt the command "
                 + "within next 2 seconds to cancel. You can provide `--range` flag to avoid the delay.");
             Thread.Sleep(TimeSpan.FromSeconds(2));
         }
@@ -255,7 +261,8 @@ internal static class KeyCommands
         await using EtcdClient client = await context.ConnectAsync().ConfigureAwait(false);
         RangeResponse response = context.Flags.Boolean("stream")
             ? await StreamAsync(client, request).ConfigureAwait(false)
-            : await client.CallAsync((calls, options) => new KV.KVClient(calls).RangeAsync(request, options), isRead: true).ConfigureAwait(false);
+            : await client.CallAsync((calls, options) => new KV.KVClient(calls).RangeAsync(request, options), isRead: true)
+                .ConfigureAwait(false);
         if (context.Flags.Boolean("count-only") && !context.Printer.IsFields)
         {
             throw CommandException.BadArguments("--count-only is only for `--write-out=fields`");
@@ -267,14 +274,16 @@ internal static class KeyCommands
             throw CommandException.BadArguments("print-value-only is only for `--write-out=simple`");
         }
 
-        context.Printer.Print(response, () => PrintSimple(context.Printer, response, valueOnly), json => json.Range(response), () => PrintFields(context.Printer, response));
+        context.Printer.Print(response, () => PrintSimple(context.Printer, response, valueOnly), json =>
+            json.Range(response), () => PrintFields(context.Printer, response));
         return ExitCodes.Success;
     }
 
     private static async Task<RangeResponse> StreamAsync(EtcdClient client, RangeRequest request)
     {
         using Grpc.Core.AsyncServerStreamingCall<RangeStreamResponse> stream = await client
-            .OpenAsync((calls, options) => new KV.KVClient(calls).RangeStream(request, options), CancellationToken.None).ConfigureAwait(false);
+            .OpenAsync((calls, options) => new KV.KVClient(calls).RangeStream(request, options), CancellationToken.None)
+                .ConfigureAwait(false);
         var whole = new RangeResponse();
         while (await stream.ResponseStream.MoveNext(CancellationToken.None).ConfigureAwait(false))
         {
@@ -287,16 +296,20 @@ internal static class KeyCommands
     private static async Task<int> PutAsync(CtlContext context)
     {
         PutRequest request = PutRequest(context.Flags, context.Arguments, ReadInput);
-        PutResponse response = await context.CallAsync((calls, options) => new KV.KVClient(calls).PutAsync(request, options)).ConfigureAwait(false);
-        context.Printer.Print(response, () => PrintSimple(context.Printer, response), json => json.Put(response), () => PrintFields(context.Printer, response));
+        PutResponse response = await context.CallAsync((calls, options) => new KV.KVClient(calls).PutAsync(request, options))
+            .ConfigureAwait(false);
+        context.Printer.Print(response, () => PrintSimple(context.Printer, response), json => json.Put(response), () =>
+            PrintFields(context.Printer, response));
         return ExitCodes.Success;
     }
 
     private static async Task<int> DeleteAsync(CtlContext context)
     {
         DeleteRangeRequest request = DeleteRequest(context.Flags, context.Arguments);
-        DeleteRangeResponse response = await context.CallAsync((calls, options) => new KV.KVClient(calls).DeleteRangeAsync(request, options)).ConfigureAwait(false);
-        context.Printer.Print(response, () => PrintSimple(context.Printer, response), json => json.Delete(response), () => PrintFields(context.Printer, response));
+        DeleteRangeResponse response = await context.CallAsync((calls, options) =>
+            new KV.KVClient(calls).DeleteRangeAsync(request, options)).ConfigureAwait(false);
+        context.Printer.Print(response, () => PrintSimple(context.Printer, response), json => json.Delete(response), () =>
+            PrintFields(context.Printer, response));
         return ExitCodes.Success;
     }
 
@@ -326,7 +339,8 @@ internal static class KeyCommands
         }
     }
 
-    private static void SetRange(IReadOnlyList<string> arguments, bool prefix, bool fromKey, out ByteString key, out ByteString end)
+    private static void SetRange(IReadOnlyList<string> arguments, bool prefix, bool fromKey, out ByteString key,
+        out ByteString end)
     {
         key = ByteString.CopyFrom(GoText.ToBytes(arguments[0]));
         end = ByteString.Empty;
@@ -334,7 +348,8 @@ internal static class KeyCommands
         {
             end = !prefix && !fromKey
                 ? ByteString.CopyFrom(GoText.ToBytes(arguments[1]))
-                : throw CommandException.BadArguments("too many arguments, only accept one argument when `--prefix` or `--from-key` is set");
+                : throw CommandException.BadArguments(
+                    "too many arguments, only accept one argument when `--prefix` or `--from-key` is set");
         }
 
         if (prefix || fromKey)

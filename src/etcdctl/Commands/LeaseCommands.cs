@@ -13,11 +13,13 @@ internal static class LeaseCommands
     [
         new("lease grant", "<ttl>", "Creates leases", "etcdctl lease grant 60", _ => { }, GrantAsync),
         new("lease revoke", "<leaseID>", "Revokes leases", "etcdctl lease revoke 32695410dcc0ca06", _ => { }, RevokeAsync),
-        new("lease timetolive", "<leaseID> [options]", "Get lease information", "etcdctl lease timetolive 32695410dcc0ca06 --keys",
+        new("lease timetolive", "<leaseID> [options]", "Get lease information",
+            "etcdctl lease timetolive 32695410dcc0ca06 --keys",
             flags => flags.Add("keys", FlagSet.Kind.Boolean, "false", "Get keys attached to this lease"), TimeToLiveAsync),
         new("lease list", "", "List all active leases", "etcdctl lease list", _ => { }, ListAsync),
         new("lease keep-alive", "[options] <leaseID>", "Keeps leases alive (renew)", "etcdctl lease keep-alive 32695410dcc0ca06",
-            flags => flags.Add("once", FlagSet.Kind.Boolean, "false", "Resets the keep-alive time to its original value and exits immediately"), KeepAliveAsync),
+            flags => flags.Add("once", FlagSet.Kind.Boolean, "false",
+                "Resets the keep-alive time to its original value and exits immediately"), KeepAliveAsync),
     ];
 
     private static async Task<int> GrantAsync(CtlContext context)
@@ -35,7 +37,8 @@ internal static class LeaseCommands
         LeaseGrantResponse response;
         try
         {
-            response = await context.CallAsync((calls, options) => new Lease.LeaseClient(calls).LeaseGrantAsync(new LeaseGrantRequest { TTL = ttl }, options))
+            response = await context.CallAsync((calls, options) =>
+                new Lease.LeaseClient(calls).LeaseGrantAsync(new LeaseGrantRequest { TTL = ttl }, options))
                 .ConfigureAwait(false);
         }
         catch (EtcdException error)
@@ -44,7 +47,8 @@ internal static class LeaseCommands
         }
 
         Printer printer = context.Printer;
-        printer.Print(response.Header, () => printer.Line($"lease {response.ID:x16} granted with TTL({response.TTL}s)"), json => json.Object(() =>
+        printer.Print(response.Header, () => printer.Line($"lease {response.ID:x16} granted with TTL({response.TTL}s)"), json =>
+            json.Object(() =>
         {
             json.HeaderFields(response.Header);
             json.Name("ID").Raw($"{response.ID}");
@@ -66,7 +70,8 @@ internal static class LeaseCommands
         LeaseRevokeResponse response;
         try
         {
-            response = await context.CallAsync((calls, options) => new Lease.LeaseClient(calls).LeaseRevokeAsync(new LeaseRevokeRequest { ID = id }, options))
+            response = await context.CallAsync((calls, options) =>
+                new Lease.LeaseClient(calls).LeaseRevokeAsync(new LeaseRevokeRequest { ID = id }, options))
                 .ConfigureAwait(false);
         }
         catch (EtcdException error)
@@ -75,7 +80,8 @@ internal static class LeaseCommands
         }
 
         Printer printer = context.Printer;
-        printer.Print(response, () => printer.Line($"lease {id:x16} revoked"), json => json.Object(() => json.Header("header", response.Header)),
+        printer.Print(response, () => printer.Line($"lease {id:x16} revoked"), json =>
+            json.Object(() => json.Header("header", response.Header)),
             () => printer.HeaderFields(response.Header));
         return ExitCodes.Success;
     }
@@ -85,7 +91,8 @@ internal static class LeaseCommands
         long id = IdOf(context, "lease timetolive command needs lease ID as argument");
         bool withKeys = context.Flags.Boolean("keys");
         LeaseTimeToLiveResponse response = await CallAsync(context,
-            (calls, options) => new Lease.LeaseClient(calls).LeaseTimeToLiveAsync(new LeaseTimeToLiveRequest { ID = id, Keys = withKeys }, options)).ConfigureAwait(false);
+            (calls, options) => new Lease.LeaseClient(calls)
+                .LeaseTimeToLiveAsync(new LeaseTimeToLiveRequest { ID = id, Keys = withKeys }, options)).ConfigureAwait(false);
         Printer printer = context.Printer;
         printer.Print(response.Header, () =>
         {
@@ -96,7 +103,8 @@ internal static class LeaseCommands
             }
 
             printer.Write($"lease {id:x16} granted with TTL({response.GrantedTTL}s), remaining({response.TTL}s)");
-            printer.Line(withKeys ? $", attached keys([{string.Join(' ', response.Keys.Select(key => key.ToStringUtf8()))}])" : "");
+            printer.Line(withKeys ? $", attached keys([{string.Join(' ', response.Keys.Select(key => key.ToStringUtf8()))}])"
+                : "");
         },
         json => json.Object(() =>
         {
@@ -131,7 +139,8 @@ internal static class LeaseCommands
     private static async Task<int> ListAsync(CtlContext context)
     {
         LeaseLeasesResponse response = await CallAsync(context,
-            (calls, options) => new Lease.LeaseClient(calls).LeaseLeasesAsync(new LeaseLeasesRequest(), options)).ConfigureAwait(false);
+            (calls, options) => new Lease.LeaseClient(calls).LeaseLeasesAsync(new LeaseLeasesRequest(), options))
+                .ConfigureAwait(false);
         Printer printer = context.Printer;
         printer.Print(response.Header, () =>
         {
@@ -181,7 +190,8 @@ internal static class LeaseCommands
                 return ExitCodes.Success;
             }
 
-            printer.Print(response.Header, () => printer.Line($"lease {id:x16} keepalived with TTL({response.TTL})"), json => json.Object(() =>
+            printer.Print(response.Header, () => printer.Line($"lease {id:x16} keepalived with TTL({response.TTL})"), json =>
+                json.Object(() =>
             {
                 json.HeaderFields(response.Header);
                 json.Name("ID").Raw($"{response.ID}");
@@ -202,7 +212,8 @@ internal static class LeaseCommands
         }
     }
 
-    /// <summary>Renews once. A renewal made twice does no harm, so it goes on to the next member until the lease cannot live any more.</summary>
+    /// <summary>Renews once. A renewal made twice does no harm, so it goes on to the next member until the lease cannot live any
+    /// more.</summary>
     private static async Task<LeaseKeepAliveResponse> RenewAsync(EtcdClient client, long id)
     {
         while (true)

@@ -18,7 +18,8 @@ internal static class LockCommands
     [
         new("lock", "<lockname> [exec-command arg1 arg2 ...]", "Acquires a named lock", "etcdctl lock build -- make all",
             flags => flags.Add("ttl", FlagSet.Kind.Integer, "10", "timeout for session"), LockAsync),
-        new("elect", "<election-name> [proposal]", "Observes and participates in leader election", "etcdctl elect primary $(hostname)",
+        new("elect", "<election-name> [proposal]", "Observes and participates in leader election",
+            "etcdctl elect primary $(hostname)",
             flags => flags.Add("listen", FlagSet.Kind.Boolean, "false", "observation mode", 'l'), ElectAsync),
     ];
 
@@ -34,7 +35,8 @@ internal static class LockCommands
         await using Session session = await Session.OpenAsync(client, context.Flags.Integer("ttl")).ConfigureAwait(false);
         var request = new LockRequest { Name = ByteString.CopyFromUtf8(context.Arguments[0]), Lease = session.Lease };
         using AsyncUnaryCall<LockResponse> locking = await client
-            .OpenAsync((calls, options) => new Lock.LockClient(calls).LockAsync(request, options.WithCancellationToken(signals.Token)), signals.Token).ConfigureAwait(false);
+            .OpenAsync((calls, options) => new Lock.LockClient(calls)
+                .LockAsync(request, options.WithCancellationToken(signals.Token)), signals.Token).ConfigureAwait(false);
         LockResponse held = await locking.ConfigureAwait(false);
         int code;
         if (context.Arguments.Count > 1)
@@ -49,12 +51,14 @@ internal static class LockCommands
                 throw new CommandException(ExitCodes.Error, "lock lost on init");
             }
 
-            context.Printer.Print(response, () => KeyCommands.PrintSimple(context.Printer, response), json => json.Range(response), () => KeyCommands.PrintFields(context.Printer, response));
+            context.Printer.Print(response, () => KeyCommands.PrintSimple(context.Printer, response), json =>
+                json.Range(response), () => KeyCommands.PrintFields(context.Printer, response));
             await HoldAsync(session, signals, "session expired").ConfigureAwait(false);
             code = ExitCodes.Success;
         }
 
-        await client.CallAsync((calls, options) => new Lock.LockClient(calls).UnlockAsync(new UnlockRequest { Key = held.Key }, options), isRead: false).ConfigureAwait(false);
+        await client.CallAsync((calls, options) => new Lock.LockClient(calls)
+            .UnlockAsync(new UnlockRequest { Key = held.Key }, options), isRead: false).ConfigureAwait(false);
         return code;
     }
 
@@ -80,31 +84,42 @@ internal static class LockCommands
         }
 
         await using Session session = await Session.OpenAsync(client, 60).ConfigureAwait(false);
-        var request = new CampaignRequest { Name = name, Lease = session.Lease, Value = ByteString.CopyFromUtf8(context.Arguments[1]) };
+        var request = new CampaignRequest
+        {
+            Name = name,
+            Lease = session.Lease,
+            Value = ByteString.CopyFromUtf8(context.Arguments[1])
+        };
         using AsyncUnaryCall<CampaignResponse> campaigning = await client
-            .OpenAsync((calls, options) => new Election.ElectionClient(calls).CampaignAsync(request, options.WithCancellationToken(signals.Token)), signals.Token).ConfigureAwait(false);
+            .OpenAsync((calls, options) => new Election.ElectionClient(calls)
+                .CampaignAsync(request, options.WithCancellationToken(signals.Token)), signals.Token).ConfigureAwait(false);
         CampaignResponse won = await campaigning.ConfigureAwait(false);
         RangeResponse response = await GetAsync(client, won.Leader.Key).ConfigureAwait(false);
-        context.Printer.Print(response, () => KeyCommands.PrintSimple(context.Printer, response), json => json.Range(response), () => KeyCommands.PrintFields(context.Printer, response));
+        context.Printer.Print(response, () => KeyCommands.PrintSimple(context.Printer, response), json =>
+            json.Range(response), () => KeyCommands.PrintFields(context.Printer, response));
         await HoldAsync(session, signals, "elect: session expired").ConfigureAwait(false);
-        await client.CallAsync((calls, options) => new Election.ElectionClient(calls).ResignAsync(new ResignRequest { Leader = won.Leader }, options), isRead: false).ConfigureAwait(false);
+        await client.CallAsync((calls, options) => new Election.ElectionClient(calls)
+            .ResignAsync(new ResignRequest { Leader = won.Leader }, options), isRead: false).ConfigureAwait(false);
         return ExitCodes.Success;
     }
 
     private static async Task<int> ListenAsync(CtlContext context, EtcdClient client, ByteString name, Signals signals)
     {
         using AsyncServerStreamingCall<LeaderResponse> stream = await client
-            .OpenAsync((calls, options) => new Election.ElectionClient(calls).Observe(new LeaderRequest { Name = name }, options), CancellationToken.None).ConfigureAwait(false);
+            .OpenAsync((calls, options) => new Election.ElectionClient(calls)
+                .Observe(new LeaderRequest { Name = name }, options), CancellationToken.None).ConfigureAwait(false);
         try
         {
             while (await stream.ResponseStream.MoveNext(signals.Token).ConfigureAwait(false))
             {
                 var response = new RangeResponse { Header = stream.ResponseStream.Current.Header, Count = 1 };
                 response.Kvs.Add(stream.ResponseStream.Current.Kv);
-                context.Printer.Print(response, () => KeyCommands.PrintSimple(context.Printer, response), json => json.Range(response), () => KeyCommands.PrintFields(context.Printer, response));
+                context.Printer.Print(response, () => KeyCommands.PrintSimple(context.Printer, response), json =>
+                    json.Range(response), () => KeyCommands.PrintFields(context.Printer, response));
             }
         }
-        catch (Exception error) when (error is OperationCanceledException or RpcException && signals.Token.IsCancellationRequested)
+        catch (Exception error) when (error is OperationCanceledException or RpcException
+            && signals.Token.IsCancellationRequested)
         {
             return ExitCodes.Success;
         }
@@ -113,7 +128,8 @@ internal static class LockCommands
     }
 
     private static Task<RangeResponse> GetAsync(EtcdClient client, ByteString key) =>
-        client.CallAsync((calls, options) => new KV.KVClient(calls).RangeAsync(new RangeRequest { Key = key }, options), isRead: true);
+        client.CallAsync((calls, options) => new KV.KVClient(calls).RangeAsync(new RangeRequest { Key = key }, options),
+            isRead: true);
 
     private static async Task HoldAsync(Session session, Signals signals, string lost)
     {
@@ -142,7 +158,8 @@ internal static class LockCommands
         }
         catch (System.ComponentModel.Win32Exception)
         {
-            await Console.Error.WriteLineAsync($"Error: exec: {GoText.Quote(command[0])}: executable file not found in $PATH").ConfigureAwait(false);
+            await Console.Error.WriteLineAsync($"Error: exec: {GoText.Quote(command[0])}: executable file not found in $PATH")
+                .ConfigureAwait(false);
             return ExitCodes.Error;
         }
     }
@@ -197,7 +214,8 @@ internal static class LockCommands
         public static async Task<Session> OpenAsync(EtcdClient client, long ttl)
         {
             LeaseGrantResponse granted = await client
-                .CallAsync((calls, options) => new Lease.LeaseClient(calls).LeaseGrantAsync(new LeaseGrantRequest { TTL = ttl }, options), isRead: false).ConfigureAwait(false);
+                .CallAsync((calls, options) => new Lease.LeaseClient(calls)
+                    .LeaseGrantAsync(new LeaseGrantRequest { TTL = ttl }, options), isRead: false).ConfigureAwait(false);
             return new Session(client, granted.ID, granted.TTL);
         }
 
@@ -206,7 +224,8 @@ internal static class LockCommands
             await _closed.CancelAsync().ConfigureAwait(false);
             try
             {
-                await _client.CallAsync((calls, options) => new Lease.LeaseClient(calls).LeaseRevokeAsync(new LeaseRevokeRequest { ID = Lease }, options), isRead: false)
+                await _client.CallAsync((calls, options) => new Lease.LeaseClient(calls)
+                    .LeaseRevokeAsync(new LeaseRevokeRequest { ID = Lease }, options), isRead: false)
                     .ConfigureAwait(false);
             }
             catch (EtcdException)
@@ -220,11 +239,13 @@ internal static class LockCommands
             try
             {
                 using AsyncDuplexStreamingCall<LeaseKeepAliveRequest, LeaseKeepAliveResponse> stream = await _client
-                    .OpenAsync((calls, options) => new Lease.LeaseClient(calls).LeaseKeepAlive(options), _closed.Token).ConfigureAwait(false);
+                    .OpenAsync((calls, options) => new Lease.LeaseClient(calls).LeaseKeepAlive(options), _closed.Token)
+                        .ConfigureAwait(false);
                 while (true)
                 {
                     await stream.RequestStream.WriteAsync(new LeaseKeepAliveRequest { ID = Lease }).ConfigureAwait(false);
-                    if (!await stream.ResponseStream.MoveNext(_closed.Token).ConfigureAwait(false) || stream.ResponseStream.Current.TTL <= 0)
+                    if (!await stream.ResponseStream.MoveNext(_closed.Token).ConfigureAwait(false)
+                        || stream.ResponseStream.Current.TTL <= 0)
                     {
                         return;
                     }

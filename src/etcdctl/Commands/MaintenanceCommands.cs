@@ -12,14 +12,20 @@ internal static class MaintenanceCommands
 {
     public static readonly IReadOnlyList<CtlCommand> All =
     [
-        new("alarm list", "", "Lists all alarms", "etcdctl alarm list", _ => { }, context => AlarmAsync(context, "list", new AlarmRequest())),
+        new("alarm list", "", "Lists all alarms", "etcdctl alarm list", _ => { }, context =>
+            AlarmAsync(context, "list", new AlarmRequest())),
         new("alarm disarm", "", "Disarms all alarms", "etcdctl alarm disarm", _ => { }, DisarmAsync),
-        new("defrag", "[--cluster]", "Defragments the storage of the etcd members with given endpoints", "etcdctl defrag --cluster", EndpointCommands.Cluster, DefragAsync),
-        new("snapshot save", "<filename>", "Stores an etcd node backend snapshot to a given file", "etcdctl snapshot save backup.db", _ => { }, SnapshotAsync),
-        new("move-leader", "<transferee-member-id>", "Transfers leadership to another etcd cluster member", "etcdctl move-leader c89feb932daef420", _ => { }, MoveLeaderAsync),
-        new("downgrade validate", "<TARGET_VERSION>", "Validate downgrade capability before starting downgrade", "etcdctl downgrade validate 3.6", _ => { },
+        new("defrag", "[--cluster]", "Defragments the storage of the etcd members with given endpoints",
+            "etcdctl defrag --cluster", EndpointCommands.Cluster, DefragAsync),
+        new("snapshot save", "<filename>", "Stores an etcd node backend snapshot to a given file",
+            "etcdctl snapshot save backup.db", _ => { }, SnapshotAsync),
+        new("move-leader", "<transferee-member-id>", "Transfers leadership to another etcd cluster member",
+            "etcdctl move-leader c89feb932daef420", _ => { }, MoveLeaderAsync),
+        new("downgrade validate", "<TARGET_VERSION>", "Validate downgrade capability before starting downgrade",
+            "etcdctl downgrade validate 3.6", _ => { },
             context => DowngradeAsync(context, DowngradeRequest.Types.DowngradeAction.Validate)),
-        new("downgrade enable", "<TARGET_VERSION>", "Start a downgrade action to cluster", "etcdctl downgrade enable 3.6", _ => { },
+        new("downgrade enable", "<TARGET_VERSION>", "Start a downgrade action to cluster", "etcdctl downgrade enable 3.6", _ =>
+            { },
             context => DowngradeAsync(context, DowngradeRequest.Types.DowngradeAction.Enable)),
         new("downgrade cancel", "", "Cancel the ongoing downgrade action to cluster", "etcdctl downgrade cancel", _ => { },
             context => DowngradeAsync(context, DowngradeRequest.Types.DowngradeAction.Cancel)),
@@ -32,7 +38,8 @@ internal static class MaintenanceCommands
             throw CommandException.BadArguments($"alarm {word} command accepts no arguments");
         }
 
-        AlarmResponse response = await context.CallAsync((calls, options) => new Maintenance.MaintenanceClient(calls).AlarmAsync(request, options)).ConfigureAwait(false);
+        AlarmResponse response = await context.CallAsync((calls, options) =>
+            new Maintenance.MaintenanceClient(calls).AlarmAsync(request, options)).ConfigureAwait(false);
         Print(context.Printer, response);
         return ExitCodes.Success;
     }
@@ -45,13 +52,20 @@ internal static class MaintenanceCommands
         }
 
         await using EtcdClient client = await context.ConnectAsync().ConfigureAwait(false);
-        AlarmResponse all = await client.CallAsync((calls, options) => new Maintenance.MaintenanceClient(calls).AlarmAsync(new AlarmRequest(), options), isRead: true)
+        AlarmResponse all = await client.CallAsync((calls, options) =>
+            new Maintenance.MaintenanceClient(calls).AlarmAsync(new AlarmRequest(), options), isRead: true)
             .ConfigureAwait(false);
         var cleared = new AlarmResponse { Header = all.Header };
         foreach (AlarmMember alarm in all.Alarms)
         {
-            var request = new AlarmRequest { Action = AlarmRequest.Types.AlarmAction.Deactivate, MemberID = alarm.MemberID, Alarm = alarm.Alarm };
-            AlarmResponse response = await client.CallAsync((calls, options) => new Maintenance.MaintenanceClient(calls).AlarmAsync(request, options), isRead: false)
+            var request = new AlarmRequest
+            {
+                Action = AlarmRequest.Types.AlarmAction.Deactivate,
+                MemberID = alarm.MemberID,
+                Alarm = alarm.Alarm
+            };
+            AlarmResponse response = await client.CallAsync((calls, options) =>
+                new Maintenance.MaintenanceClient(calls).AlarmAsync(request, options), isRead: false)
                 .ConfigureAwait(false);
             cleared.Header = response.Header;
             cleared.Alarms.AddRange(response.Alarms);
@@ -100,7 +114,8 @@ internal static class MaintenanceCommands
             try
             {
                 await using EtcdClient client = await context.ConnectAsync([endpoint]).ConfigureAwait(false);
-                await client.CallAsync((calls, options) => new Maintenance.MaintenanceClient(calls).DefragmentAsync(new DefragmentRequest(), options), isRead: false)
+                await client.CallAsync((calls, options) => new Maintenance.MaintenanceClient(calls)
+                    .DefragmentAsync(new DefragmentRequest(), options), isRead: false)
                     .ConfigureAwait(false);
                 context.Printer.Line($"Finished defragmenting etcd member[{endpoint}]. took {GoText.Duration(watch.Elapsed)}");
             }
@@ -124,7 +139,8 @@ internal static class MaintenanceCommands
 
         if (context.Endpoints.Count != 1)
         {
-            throw new CommandException(ExitCodes.Interrupted, $"snapshot must be requested to one selected node, not multiple [{string.Join(' ', context.Endpoints)}]");
+            throw new CommandException(ExitCodes.Interrupted,
+                $"snapshot must be requested to one selected node, not multiple [{string.Join(' ', context.Endpoints)}]");
         }
 
         string path = context.Arguments[0], part = path + ".part";
@@ -147,7 +163,8 @@ internal static class MaintenanceCommands
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw new CommandException(ExitCodes.Interrupted, $"could not open {part} (open {part}: {(error is DirectoryNotFoundException ? "no such file or directory" : error.Message)})");
+            throw new CommandException(ExitCodes.Interrupted,
+                $"could not open {part} (open {part}: {(error is DirectoryNotFoundException ? "no such file or directory" : error.Message)})");
         }
     }
 
@@ -163,7 +180,8 @@ internal static class MaintenanceCommands
 
         await using var file = new FileStream(part, options);
         using AsyncServerStreamingCall<SnapshotResponse> stream = await client
-            .OpenAsync((calls, callOptions) => new Maintenance.MaintenanceClient(calls).Snapshot(new SnapshotRequest(), callOptions), CancellationToken.None)
+            .OpenAsync((calls, callOptions) => new Maintenance.MaintenanceClient(calls)
+                .Snapshot(new SnapshotRequest(), callOptions), CancellationToken.None)
             .ConfigureAwait(false);
         string version = "";
         while (await stream.ResponseStream.MoveNext(CancellationToken.None).ConfigureAwait(false))
@@ -197,13 +215,16 @@ internal static class MaintenanceCommands
         {
             await using EtcdClient client = await context.ConnectAsync([endpoint]).ConfigureAwait(false);
             StatusResponse status = await client
-                .CallAsync((calls, options) => new Maintenance.MaintenanceClient(calls).StatusAsync(new StatusRequest(), options), isRead: true).ConfigureAwait(false);
+                .CallAsync((calls, options) => new Maintenance.MaintenanceClient(calls)
+                    .StatusAsync(new StatusRequest(), options), isRead: true).ConfigureAwait(false);
             if (status.Leader == status.Header.MemberId)
             {
                 MoveLeaderResponse response = await client
-                    .CallAsync((calls, options) => new Maintenance.MaintenanceClient(calls).MoveLeaderAsync(new MoveLeaderRequest { TargetID = target }, options), isRead: false)
+                    .CallAsync((calls, options) => new Maintenance.MaintenanceClient(calls)
+                        .MoveLeaderAsync(new MoveLeaderRequest { TargetID = target }, options), isRead: false)
                     .ConfigureAwait(false);
-                context.Printer.Print(response, () => context.Printer.Line($"Leadership transferred from {status.Header.MemberId:x} to {target:x}"),
+                context.Printer.Print(response, () =>
+                    context.Printer.Line($"Leadership transferred from {status.Header.MemberId:x} to {target:x}"),
                     json => json.Object(() => json.Header("header", response.Header)));
                 return ExitCodes.Success;
             }
@@ -217,7 +238,8 @@ internal static class MaintenanceCommands
         bool isCancel = action == DowngradeRequest.Types.DowngradeAction.Cancel;
         if (!isCancel && context.Arguments.Count != 1)
         {
-            throw CommandException.BadArguments(context.Arguments.Count == 0 ? "TARGET_VERSION not provided" : "too many arguments");
+            throw CommandException.BadArguments(context.Arguments.Count == 0 ? "TARGET_VERSION not provided"
+                : "too many arguments");
         }
 
         if (!isCancel && context.Arguments[0].Length == 0)
@@ -226,9 +248,11 @@ internal static class MaintenanceCommands
         }
 
         var request = new DowngradeRequest { Action = action, Version = isCancel ? "" : context.Arguments[0] };
-        DowngradeResponse response = await context.CallAsync((calls, options) => new Maintenance.MaintenanceClient(calls).DowngradeAsync(request, options)).ConfigureAwait(false);
+        DowngradeResponse response = await context.CallAsync((calls, options) =>
+            new Maintenance.MaintenanceClient(calls).DowngradeAsync(request, options)).ConfigureAwait(false);
         string word = action.ToString().ToLowerInvariant();
-        context.Printer.Print(response, () => context.Printer.Line($"Downgrade {word} success, cluster version {response.Version}"), json => json.Object(() =>
+        context.Printer.Print(response, () =>
+            context.Printer.Line($"Downgrade {word} success, cluster version {response.Version}"), json => json.Object(() =>
         {
             json.Header("header", response.Header);
             json.OptionalText("version", response.Version);

@@ -9,17 +9,23 @@ internal static class MemberCommands
 {
     public static readonly IReadOnlyList<CtlCommand> All =
     [
-        new("member add", "<memberName> [options]", "Adds a member into the cluster", "etcdctl member add etcd04 --peer-urls=http://192.168.10.117:2380",
-            flags => PeerUrls(flags).Add("learner", FlagSet.Kind.Boolean, "false", "indicates if the new member is raft learner"), AddAsync),
-        new("member remove", "<memberID>", "Removes a member from the cluster", "etcdctl member remove 2be1eb8f84b7f63e", _ => { }, RemoveAsync),
-        new("member update", "<memberID> [options]", "Updates a member in the cluster", "etcdctl member update 2be1eb8f84b7f63e --peer-urls=http://192.168.10.118:2380",
+        new("member add", "<memberName> [options]", "Adds a member into the cluster",
+            "etcdctl member add etcd04 --peer-urls=http://192.168.10.117:2380",
+            flags => PeerUrls(flags).Add("learner", FlagSet.Kind.Boolean, "false",
+                "indicates if the new member is raft learner"), AddAsync),
+        new("member remove", "<memberID>", "Removes a member from the cluster", "etcdctl member remove 2be1eb8f84b7f63e",
+            _ => { }, RemoveAsync),
+        new("member update", "<memberID> [options]", "Updates a member in the cluster",
+            "etcdctl member update 2be1eb8f84b7f63e --peer-urls=http://192.168.10.118:2380",
             flags => PeerUrls(flags), UpdateAsync),
-        new("member promote", "<memberID>", "Promotes a non-voting member in the cluster", "etcdctl member promote 2be1eb8f84b7f63e", _ => { }, PromoteAsync),
+        new("member promote", "<memberID>", "Promotes a non-voting member in the cluster",
+            "etcdctl member promote 2be1eb8f84b7f63e", _ => { }, PromoteAsync),
         new("member list", "", "Lists all members in the cluster", "etcdctl --write-out=table member list",
             flags => flags.Add("consistency", FlagSet.Kind.Text, "l", "Linearizable(l) or Serializable(s)"), ListAsync),
     ];
 
-    private static FlagSet PeerUrls(FlagSet flags) => flags.Add("peer-urls", FlagSet.Kind.Text, "", "comma separated peer URLs for the member");
+    private static FlagSet PeerUrls(FlagSet flags) =>
+        flags.Add("peer-urls", FlagSet.Kind.Text, "", "comma separated peer URLs for the member");
 
     private static async Task<int> AddAsync(CtlContext context)
     {
@@ -31,7 +37,8 @@ internal static class MemberCommands
         if (context.Arguments.Count > 1)
         {
             throw CommandException.BadArguments("too many arguments" + string.Concat(context.Arguments
-                .Where(argument => argument.StartsWith("http", StringComparison.OrdinalIgnoreCase)).Select(argument => $", did you mean --peer-urls={argument}")));
+                .Where(argument => argument.StartsWith("http", StringComparison.OrdinalIgnoreCase))
+                    .Select(argument => $", did you mean --peer-urls={argument}")));
         }
 
         string urls = context.Flags.Text("peer-urls");
@@ -43,7 +50,8 @@ internal static class MemberCommands
         string name = context.Arguments[0];
         var request = new MemberAddRequest { IsLearner = context.Flags.Boolean("learner") };
         request.PeerURLs.AddRange(Checked(urls));
-        MemberAddResponse response = await context.CallAsync((calls, options) => new Cluster.ClusterClient(calls).MemberAddAsync(request, options)).ConfigureAwait(false);
+        MemberAddResponse response = await context.CallAsync((calls, options) =>
+            new Cluster.ClusterClient(calls).MemberAddAsync(request, options)).ConfigureAwait(false);
         Printer printer = context.Printer;
         printer.Print(response, () =>
         {
@@ -69,8 +77,10 @@ internal static class MemberCommands
     {
         ulong id = IdOf(context);
         MemberRemoveResponse response = await context
-            .CallAsync((calls, options) => new Cluster.ClusterClient(calls).MemberRemoveAsync(new MemberRemoveRequest { ID = id }, options)).ConfigureAwait(false);
-        Print(context, response, response.Header, response.Members, $"Member {Id(id)} removed from cluster {Id(response.Header.ClusterId)}");
+            .CallAsync((calls, options) => new Cluster.ClusterClient(calls)
+                .MemberRemoveAsync(new MemberRemoveRequest { ID = id }, options)).ConfigureAwait(false);
+        Print(context, response, response.Header, response.Members,
+            $"Member {Id(id)} removed from cluster {Id(response.Header.ClusterId)}");
         return ExitCodes.Success;
     }
 
@@ -85,9 +95,11 @@ internal static class MemberCommands
 
         var request = new MemberUpdateRequest { ID = id };
         request.PeerURLs.AddRange(Checked(urls));
-        MemberUpdateResponse response = await context.CallAsync((calls, options) => new Cluster.ClusterClient(calls).MemberUpdateAsync(request, options))
+        MemberUpdateResponse response = await context.CallAsync((calls, options) =>
+            new Cluster.ClusterClient(calls).MemberUpdateAsync(request, options))
             .ConfigureAwait(false);
-        Print(context, response, response.Header, response.Members, $"Member {Id(id)} updated in cluster {Id(response.Header.ClusterId)}");
+        Print(context, response, response.Header, response.Members,
+            $"Member {Id(id)} updated in cluster {Id(response.Header.ClusterId)}");
         return ExitCodes.Success;
     }
 
@@ -95,8 +107,10 @@ internal static class MemberCommands
     {
         ulong id = IdOf(context);
         MemberPromoteResponse response = await context
-            .CallAsync((calls, options) => new Cluster.ClusterClient(calls).MemberPromoteAsync(new MemberPromoteRequest { ID = id }, options)).ConfigureAwait(false);
-        Print(context, response, response.Header, response.Members, $"Member {Id(id)} promoted in cluster {Id(response.Header.ClusterId)}");
+            .CallAsync((calls, options) => new Cluster.ClusterClient(calls)
+                .MemberPromoteAsync(new MemberPromoteRequest { ID = id }, options)).ConfigureAwait(false);
+        Print(context, response, response.Header, response.Members,
+            $"Member {Id(id)} promoted in cluster {Id(response.Header.ClusterId)}");
         return ExitCodes.Success;
     }
 
@@ -109,7 +123,8 @@ internal static class MemberCommands
             _ => throw new CommandException(ExitCodes.BadFeature, "unknown consistency flag \"l\""),
         };
         MemberListResponse response = await context.CallAsync(
-            (calls, options) => new Cluster.ClusterClient(calls).MemberListAsync(new MemberListRequest { Linearizable = isLinearizable }, options), isRead: true)
+            (calls, options) => new Cluster.ClusterClient(calls)
+                .MemberListAsync(new MemberListRequest { Linearizable = isLinearizable }, options), isRead: true)
             .ConfigureAwait(false);
         Printer printer = context.Printer;
         printer.Print(response, () =>
@@ -160,14 +175,16 @@ internal static class MemberCommands
 
     private static string[] Cells(Member member) =>
     [
-        member.ID.ToString("x"), member.Name.Length == 0 ? "unstarted" : "started", member.Name, string.Join(',', member.PeerURLs),
+        member.ID.ToString("x"), member.Name.Length == 0 ? "unstarted" : "started", member.Name,
+            string.Join(',', member.PeerURLs),
         string.Join(',', member.ClientURLs), member.IsLearner ? "true" : "false",
     ];
 
     private static void Members(JsonWriter json, IEnumerable<Member> members, bool hex) =>
         json.Name("members").Array(members, member => json.Member(member, hex));
 
-    private static void Print(CtlContext context, Google.Protobuf.IMessage message, ResponseHeader header, IEnumerable<Member> members, string line) =>
+    private static void Print(CtlContext context, Google.Protobuf.IMessage message, ResponseHeader header,
+        IEnumerable<Member> members, string line) =>
         context.Printer.Print(message, () => context.Printer.Line(line), json => json.Object(() =>
         {
             json.Header("header", header, context.IsHex);

@@ -11,13 +11,17 @@ internal static class MirrorCommand
 {
     public static readonly IReadOnlyList<CtlCommand> All =
     [
-        new("make-mirror", "[options] <destination>", "Makes a mirror at the destination etcd cluster", "etcdctl make-mirror other.example.com:2379", flags => flags
+        new("make-mirror", "[options] <destination>", "Makes a mirror at the destination etcd cluster",
+            "etcdctl make-mirror other.example.com:2379", flags => flags
             .Add("prefix", FlagSet.Kind.Text, "", "Key-value prefix to mirror")
             .Add("rev", FlagSet.Kind.Integer, "0", "Specify the kv revision to start to mirror")
-            .Add("max-txn-ops", FlagSet.Kind.Integer, "128", "Maximum number of operations permitted in a transaction during syncing updates")
-            .Add("dest-prefix", FlagSet.Kind.Text, "", "destination prefix to mirror a prefix to a different prefix in the destination cluster")
+            .Add("max-txn-ops", FlagSet.Kind.Integer, "128",
+                "Maximum number of operations permitted in a transaction during syncing updates")
+            .Add("dest-prefix", FlagSet.Kind.Text, "",
+                "destination prefix to mirror a prefix to a different prefix in the destination cluster")
             .Add("no-dest-prefix", FlagSet.Kind.Boolean, "false", "mirror key-values to the root of the destination cluster")
-            .Add("dest-cert", FlagSet.Kind.Text, "", "Identify secure client using this TLS certificate file for the destination cluster")
+            .Add("dest-cert", FlagSet.Kind.Text, "",
+                "Identify secure client using this TLS certificate file for the destination cluster")
             .Add("dest-key", FlagSet.Kind.Text, "", "Identify secure client using this TLS key file")
             .Add("dest-cacert", FlagSet.Kind.Text, "", "Verify certificates of TLS enabled secure servers using this CA bundle")
             .Add("dest-insecure-transport", FlagSet.Kind.Boolean, "true", "Disable transport security for client connections")
@@ -38,7 +42,8 @@ internal static class MirrorCommand
         bool hasNone = context.Flags.Boolean("no-dest-prefix");
         if (to.Length > 0 && hasNone)
         {
-            throw CommandException.BadArguments("`--dest-prefix` and `--no-dest-prefix` cannot be set at the same time, choose one");
+            throw CommandException.BadArguments(
+                "`--dest-prefix` and `--no-dest-prefix` cannot be set at the same time, choose one");
         }
 
         ByteString from = ByteString.CopyFromUtf8(context.Flags.Text("prefix"));
@@ -47,16 +52,19 @@ internal static class MirrorCommand
         // With a revision to start from, the default of the destination's prefix has always been none.
         ByteString target = to.Length == 0 && !hasNone && revision <= 1 ? from : ByteString.CopyFromUtf8(to);
         var mirror = new Mirror(destination, from, target, (int)Math.Max(context.Flags.Integer("max-txn-ops"), 1));
-        using var reports = new Timer(_ => context.Printer.Line($"{mirror.Applied}"), null, TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(30));
+        using var reports = new Timer(_ => context.Printer.Line($"{mirror.Applied}"), null, TimeSpan.FromSeconds(30),
+            TimeSpan.FromSeconds(30));
         KeyRange range = KeyRange.Prefix((EtcdBytes)from.Memory);
         if (revision <= 1)
         {
-            revision = (await source.RangeAsync(range, new RangeOptions { Limit = 1, KeysOnly = true }).ConfigureAwait(false)).Revision;
+            revision = (await source.RangeAsync(range, new RangeOptions { Limit = 1, KeysOnly = true }).ConfigureAwait(false))
+                .Revision;
             await CopyAsync(source, mirror, range, revision).ConfigureAwait(false);
             revision++;
         }
 
-        await foreach (WatchBatch batch in source.WatchAsync(range, new WatchOptions { StartRevision = revision }).ConfigureAwait(false))
+        await foreach (WatchBatch batch in source.WatchAsync(range, new WatchOptions { StartRevision = revision })
+            .ConfigureAwait(false))
         {
             foreach (IGrouping<long, WatchEvent> changes in batch.Events.GroupBy(change => change.Pair.ModRevision))
             {

@@ -11,11 +11,14 @@ internal static class TxnCommand
 {
     public static readonly IReadOnlyList<CtlCommand> All =
     [
-        new("txn", "[options]", "Txn processes all the requests in one transaction", "printf 'mod(\"foo\") > \"0\"\\n\\nput foo \"over\"\\n\\nput foo \"created\"\\n\\n' | etcdctl txn",
-            flags => flags.Add("interactive", FlagSet.Kind.Boolean, "false", "Input transaction in interactive mode", 'i'), RunAsync),
+        new("txn", "[options]", "Txn processes all the requests in one transaction",
+            "printf 'mod(\"foo\") > \"0\"\\n\\nput foo \"over\"\\n\\nput foo \"created\"\\n\\n' | etcdctl txn",
+            flags => flags.Add("interactive", FlagSet.Kind.Boolean, "false", "Input transaction in interactive mode", 'i'),
+                RunAsync),
     ];
 
-    /// <summary>Splits a line into words as the grammar of requests says; null for a string literal that cannot be read.</summary>
+    /// <summary>Splits a line into words as the grammar of requests says; null for a string literal that cannot be
+    /// read.</summary>
     public static List<string> Words(string line)
     {
         var words = new List<string>();
@@ -38,7 +41,8 @@ internal static class TxnCommand
 
                 if (end < line.Length)
                 {
-                    byte[] bytes = GoText.Unquote(line[index..(end + 1)]) ?? throw new CommandException(ExitCodes.InvalidInput, "invalid syntax");
+                    byte[] bytes = GoText.Unquote(line[index..(end + 1)])
+                        ?? throw new CommandException(ExitCodes.InvalidInput, "invalid syntax");
                     words.Add(GoText.FromBytes(bytes));
                     index = end + 1;
                     continue;
@@ -91,10 +95,12 @@ internal static class TxnCommand
         request.Success.AddRange(Section(input).Select(ParseRequest));
         Prompt(context, prompts, "failure requests (get, put, del):");
         request.Failure.AddRange(Section(input).Select(ParseRequest));
-        TxnResponse response = await client.CallAsync((calls, options) => new KV.KVClient(calls).TxnAsync(request, options), isRead: false,
+        TxnResponse response = await client.CallAsync((calls, options) =>
+            new KV.KVClient(calls).TxnAsync(request, options), isRead: false,
             timeout: TimeSpan.FromDays(1)).ConfigureAwait(false);
         Printer printer = context.Printer;
-        printer.Print(response, () => PrintSimple(printer, response), json => json.Txn(response), () => PrintFields(printer, response));
+        printer.Print(response, () => PrintSimple(printer, response), json => json.Txn(response), () =>
+            PrintFields(printer, response));
         return ExitCodes.Success;
     }
 
@@ -239,7 +245,8 @@ internal static class TxnCommand
             throw new CommandException(ExitCodes.InvalidInput, $"invalid txn compare request: {line}");
         }
 
-        string[] matching = [.. ((string[])["get", "put", "del"]).Where(name => name.StartsWith(words[0], StringComparison.Ordinal))];
+        string[] matching = [.. ((string[])["get", "put", "del"])
+            .Where(name => name.StartsWith(words[0], StringComparison.Ordinal))];
         if (matching.Length != 1)
         {
             throw new CommandException(ExitCodes.InvalidInput, $"invalid txn request: {line}");
@@ -287,7 +294,9 @@ internal static class TxnCommand
             {
                 case ResponseOp.ResponseOneofCase.ResponseRange: KeyCommands.PrintSimple(printer, each.ResponseRange); break;
                 case ResponseOp.ResponseOneofCase.ResponsePut: KeyCommands.PrintSimple(printer, each.ResponsePut); break;
-                case ResponseOp.ResponseOneofCase.ResponseDeleteRange: KeyCommands.PrintSimple(printer, each.ResponseDeleteRange); break;
+                case ResponseOp.ResponseOneofCase.ResponseDeleteRange:
+                    KeyCommands.PrintSimple(printer,
+                    each.ResponseDeleteRange); break;
             }
         }
     }
@@ -302,7 +311,9 @@ internal static class TxnCommand
             {
                 case ResponseOp.ResponseOneofCase.ResponseRange: KeyCommands.PrintFields(printer, each.ResponseRange); break;
                 case ResponseOp.ResponseOneofCase.ResponsePut: KeyCommands.PrintFields(printer, each.ResponsePut); break;
-                case ResponseOp.ResponseOneofCase.ResponseDeleteRange: KeyCommands.PrintFields(printer, each.ResponseDeleteRange); break;
+                case ResponseOp.ResponseOneofCase.ResponseDeleteRange:
+                    KeyCommands.PrintFields(printer,
+                    each.ResponseDeleteRange); break;
             }
         }
     }

@@ -15,7 +15,8 @@ internal static class WatchCommand
 {
     public static readonly IReadOnlyList<CtlCommand> All =
     [
-        new("watch", "[options] [key or prefix] [range_end] [--] [exec-command arg1 arg2 ...]", "Watches events stream on keys or prefixes",
+        new("watch", "[options] [key or prefix] [range_end] [--] [exec-command arg1 arg2 ...]",
+            "Watches events stream on keys or prefixes",
             "etcdctl watch --prefix dir/ -- sh -c 'env | grep ETCD_WATCH_'", flags =>
             {
                 Flags(flags);
@@ -41,7 +42,8 @@ internal static class WatchCommand
             // A connection that is lost is made up for at another endpoint.
             await foreach (WatchResponse response in client.WatchAsync(watch.Request).ConfigureAwait(false))
             {
-                if (await TakeAsync(context.Printer, response, watch.Command).ConfigureAwait(false) is var code and not ExitCodes.Success)
+                if (await TakeAsync(context.Printer, response, watch.Command)
+                    .ConfigureAwait(false) is var code and not ExitCodes.Success)
                 {
                     return code;
                 }
@@ -49,7 +51,8 @@ internal static class WatchCommand
         }
 
         using AsyncDuplexStreamingCall<WatchRequest, WatchResponse> stream = await client.OpenAsync(
-            (calls, options) => new Watch.WatchClient(calls).Watch(options), CancellationToken.None, new Metadata { { "hasleader", "true" } })
+            (calls, options) => new Watch.WatchClient(calls).Watch(options), CancellationToken.None,
+                new Metadata { { "hasleader", "true" } })
             .ConfigureAwait(false);
         var commands = new Dictionary<long, string[]>();
         Task<int> printing = PrintAsync(context, stream, commands);
@@ -57,7 +60,8 @@ internal static class WatchCommand
         return await (await Task.WhenAny(printing, reading).ConfigureAwait(false)).ConfigureAwait(false);
     }
 
-    private static async Task<int> ReadRequestsAsync(AsyncDuplexStreamingCall<WatchRequest, WatchResponse> stream, Dictionary<long, string[]> commands)
+    private static async Task<int> ReadRequestsAsync(AsyncDuplexStreamingCall<WatchRequest, WatchResponse> stream,
+        Dictionary<long, string[]> commands)
     {
         long next = 0;
         while (await Console.In.ReadLineAsync().ConfigureAwait(false) is { } line)
@@ -69,10 +73,12 @@ internal static class WatchCommand
                     await Console.Error.WriteLineAsync("Invalid command:  (watch and progress supported)").ConfigureAwait(false);
                     continue;
                 case ["progress"]:
-                    await stream.RequestStream.WriteAsync(new WatchRequest { ProgressRequest = new WatchProgressRequest() }).ConfigureAwait(false);
+                    await stream.RequestStream.WriteAsync(new WatchRequest { ProgressRequest = new WatchProgressRequest() })
+                        .ConfigureAwait(false);
                     continue;
                 case ["watch"] when Environment.GetEnvironmentVariable("ETCDCTL_WATCH_KEY") is null or "":
-                    await Console.Error.WriteLineAsync($"Invalid command {line} (command type or key is not provided)").ConfigureAwait(false);
+                    await Console.Error.WriteLineAsync($"Invalid command {line} (command type or key is not provided)")
+                        .ConfigureAwait(false);
                     continue;
                 case [not "watch", ..]:
                     await Console.Error.WriteLineAsync($"Invalid command {line} (only support watch)").ConfigureAwait(false);
@@ -84,7 +90,8 @@ internal static class WatchCommand
             try
             {
                 IReadOnlyList<string> arguments = flags.Parse(words.GetRange(1, words.Count - 1), out int dashes);
-                (WatchCreateRequest request, string[] command) = Parse(flags, arguments, dashes, fault => new FormatException(fault));
+                (WatchCreateRequest request, string[] command) = Parse(flags, arguments, dashes, fault =>
+                    new FormatException(fault));
                 lock (commands)
                 {
                     commands[next++] = command;
@@ -101,9 +108,11 @@ internal static class WatchCommand
         throw new CommandException(ExitCodes.InvalidInput, "error reading watch request line: EOF");
     }
 
-    private static (WatchCreateRequest Request, string[] Command) Parse(FlagSet flags, IReadOnlyList<string> arguments, int dashes, Func<string, Exception> fault)
+    private static (WatchCreateRequest Request, string[] Command) Parse(FlagSet flags, IReadOnlyList<string> arguments,
+        int dashes, Func<string, Exception> fault)
     {
-        string key = Environment.GetEnvironmentVariable("ETCDCTL_WATCH_KEY") ?? "", end = Environment.GetEnvironmentVariable("ETCDCTL_WATCH_RANGE_END") ?? "";
+        string key = Environment.GetEnvironmentVariable("ETCDCTL_WATCH_KEY") ?? "",
+            end = Environment.GetEnvironmentVariable("ETCDCTL_WATCH_RANGE_END") ?? "";
         if (key.Length == 0 && end.Length > 0)
         {
             throw fault($"ETCDCTL_WATCH_KEY is empty but got ETCDCTL_WATCH_RANGE_END={GoText.Quote(end)}");
@@ -170,7 +179,8 @@ internal static class WatchCommand
                 commands.TryGetValue(response.WatchId, out command);
             }
 
-            if (await TakeAsync(context.Printer, response, command ?? []).ConfigureAwait(false) is var code and not ExitCodes.Success)
+            if (await TakeAsync(context.Printer, response, command ?? [])
+                .ConfigureAwait(false) is var code and not ExitCodes.Success)
             {
                 return code;
             }

@@ -213,7 +213,9 @@ internal sealed class JsonWriter
                 {
                     case ResponseOp.ResponseOneofCase.ResponseRange: Name("response_range").Range(each.ResponseRange); break;
                     case ResponseOp.ResponseOneofCase.ResponsePut: Name("response_put").Put(each.ResponsePut); break;
-                    case ResponseOp.ResponseOneofCase.ResponseDeleteRange: Name("response_delete_range").Delete(each.ResponseDeleteRange); break;
+                    case ResponseOp.ResponseOneofCase.ResponseDeleteRange:
+                        Name("response_delete_range")
+                        .Delete(each.ResponseDeleteRange); break;
                     case ResponseOp.ResponseOneofCase.ResponseTxn: Name("response_txn").Txn(each.ResponseTxn); break;
                 }
             })));

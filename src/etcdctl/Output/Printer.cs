@@ -6,7 +6,8 @@ using Quorate.Protocol.KeyValues;
 
 namespace Quorate.Etcdctl.Output;
 
-/// <summary>Prints answers in one of the formats (spec 07 §5). What a format lacks is told after the call was made, as Go's tools do.</summary>
+/// <summary>Prints answers in one of the formats (spec 07 §5). What a format lacks is told after the call was made, as Go's tools
+/// do.</summary>
 internal sealed class Printer
 {
     private readonly string _format;
@@ -99,7 +100,8 @@ internal sealed class Printer
 
     public void QuotedField(string name, string value) => QuotedField(name, Encoding.UTF8.GetBytes(value));
 
-    public void IdField(string name, ulong id) => Field(name, IsHex ? id.ToString("x") : id.ToString(System.Globalization.CultureInfo.InvariantCulture));
+    public void IdField(string name, ulong id) =>
+        Field(name, IsHex ? id.ToString("x") : id.ToString(System.Globalization.CultureInfo.InvariantCulture));
 
     public void HeaderFields(ResponseHeader? header)
     {
@@ -121,6 +123,7 @@ internal sealed class Printer
         Field(prefix + "ModRevision", pair.ModRevision);
         Field(prefix + "Version", pair.Version);
         QuotedField(prefix + "Value", pair.Value.Span);
-        Field(prefix + "Lease", IsHex ? pair.Lease.ToString("x16") : pair.Lease.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        Field(prefix + "Lease", IsHex ? pair.Lease.ToString("x16")
+            : pair.Lease.ToString(System.Globalization.CultureInfo.InvariantCulture));
     }
 }
