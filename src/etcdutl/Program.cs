@@ -1,1 +1,3 @@
-return 0;
+using Quorate.Etcdutl;
+
+return UtlProgram.Run(args);
