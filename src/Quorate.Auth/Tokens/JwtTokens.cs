@@ -1,8 +1,8 @@
-using Quorate.Protocol;
 using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Quorate.Protocol;
 
 namespace Quorate.Auth.Tokens;
 

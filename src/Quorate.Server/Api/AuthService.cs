@@ -32,8 +32,11 @@ internal sealed class AuthService(ServiceContext services) : Protocol.Auth.AuthB
                 // Slow on purpose, so not on a thread that others wait for.
                 ulong revision = await Task.Run(() => services.Member.Auth.CheckPassword(request.Name, request.Password))
                     .ConfigureAwait(false);
-                var logged = new InternalAuthenticateRequest { Name = request.Name,
-                    SimpleToken = services.Member.Auth.NewTokenPrefix() };
+                var logged = new InternalAuthenticateRequest
+                {
+                    Name = request.Name,
+                    SimpleToken = services.Member.Auth.NewTokenPrefix()
+                };
                 var response = (AuthenticateResponse)await services.Member
                     .ProposeAsync(new InternalRaftRequest { Authenticate = logged }, context.CancellationToken)
                         .ConfigureAwait(false);

@@ -89,8 +89,12 @@ internal sealed class ElectionService(ServiceContext services) : Election.Electi
             CheckRead(caller, prefix);
             await services.ReadBarrierAsync(context.CancellationToken).ConfigureAwait(false);
             (KeyValue? owner, ResponseHeader header) = _waiting.Owner(prefix);
-            return new LeaderResponse { Header = header, Kv = owner
-                ?? throw new RpcException(new Status(StatusCode.Unknown, "election: no leader")) };
+            return new LeaderResponse
+            {
+                Header = header,
+                Kv = owner
+                ?? throw new RpcException(new Status(StatusCode.Unknown, "election: no leader"))
+            };
         }
         catch (Exception error)
         {
@@ -150,8 +154,12 @@ internal sealed class ElectionService(ServiceContext services) : Election.Electi
             LeaderKey leader = request.Leader ?? throw NoLeaderField();
             AuthInfo? caller = await services.CallerAsync(context).ConfigureAwait(false);
             var txn = new TxnRequest();
-            txn.Compare.Add(new Compare { Key = leader.Key, Target = Compare.Types.CompareTarget.Create,
-                CreateRevision = leader.Rev });
+            txn.Compare.Add(new Compare
+            {
+                Key = leader.Key,
+                Target = Compare.Types.CompareTarget.Create,
+                CreateRevision = leader.Rev
+            });
             txn.Success.Add(new RequestOp { RequestDeleteRange = new DeleteRangeRequest { Key = leader.Key } });
             RequestValidation.Check(txn, services.Options.MaxTxnOperations);
             TxnResponse response = await services.ProposeAsync<TxnResponse>(new InternalRaftRequest { Txn = txn }, caller,

@@ -128,8 +128,12 @@ internal sealed class MaintenanceService(ServiceContext services, HealthService 
         long start = Stopwatch.GetTimestamp();
         KeyHash hash = services.Member.Keyspace.HashKv(request.Revision);
         services.Member.Options.Metrics.KeyHash.ObserveSince(start);
-        var response = new HashKVResponse { Header = services.Header(hash.Revision), Hash = hash.Hash,
-            CompactRevision = hash.CompactRevision };
+        var response = new HashKVResponse
+        {
+            Header = services.Header(hash.Revision),
+            Hash = hash.Hash,
+            CompactRevision = hash.CompactRevision
+        };
         if (services.Member.Options.CompatVersion >= new Version(3, 6))
         {
             response.HashRevision = hash.HashRevision;
@@ -155,13 +159,20 @@ internal sealed class MaintenanceService(ServiceContext services, HealthService 
                 hash.AppendData(blob);
                 remaining -= (ulong)blob.Length;
                 await responseStream.WriteAsync(
-                    new SnapshotResponse { RemainingBytes = remaining, Blob = UnsafeByteOperations.UnsafeWrap(blob),
-                        Version = version },
+                    new SnapshotResponse
+                    {
+                        RemainingBytes = remaining,
+                        Blob = UnsafeByteOperations.UnsafeWrap(blob),
+                        Version = version
+                    },
                     context.CancellationToken).ConfigureAwait(false);
             }
 
-            await responseStream.WriteAsync(new SnapshotResponse { Blob = ByteString.CopyFrom(hash.GetHashAndReset()),
-                Version = version }, context.CancellationToken)
+            await responseStream.WriteAsync(new SnapshotResponse
+            {
+                Blob = ByteString.CopyFrom(hash.GetHashAndReset()),
+                Version = version
+            }, context.CancellationToken)
                 .ConfigureAwait(false);
             services.Member.Options.Metrics.BackendSnapshot.ObserveSince(start);
         }
@@ -215,8 +226,12 @@ internal sealed class MaintenanceService(ServiceContext services, HealthService 
         }
 
         Version version = services.Member.Cluster.Version!;
-        return new DowngradeResponse { Header = services.Header(), Version = version.ToString(2)
-            + (services.Member.Options.CompatVersion < new Version(3, 6) ? ".0" : "") };
+        return new DowngradeResponse
+        {
+            Header = services.Header(),
+            Version = version.ToString(2)
+            + (services.Member.Options.CompatVersion < new Version(3, 6) ? ".0" : "")
+        };
     });
 
     private async Task<Version> ValidateDowngradeAsync(string text, ServerCallContext context)

@@ -206,8 +206,12 @@ public sealed class ServiceContext(IMember member, ApiOptions options)
 
     private async Task RaiseNoSpaceAsync()
     {
-        var alarm = new AlarmRequest { Action = AlarmRequest.Types.AlarmAction.Activate, MemberID = member.Id,
-            Alarm = AlarmType.Nospace };
+        var alarm = new AlarmRequest
+        {
+            Action = AlarmRequest.Types.AlarmAction.Activate,
+            MemberID = member.Id,
+            Alarm = AlarmType.Nospace
+        };
         try
         {
             await member.ProposeAsync(new InternalRaftRequest { Alarm = alarm }, CancellationToken.None).ConfigureAwait(false);

@@ -118,6 +118,11 @@ public sealed partial class EtcdOptions
         int bootstraps = ((string[])["initial-cluster", "discovery-srv", "discovery-endpoints"]).Count(name => Text(name).Length > 0);
         Require(bootstraps <= 1, "multiple discovery or bootstrap flags are set. Choose one of \"initial-cluster\", \"discovery-endpoints\" or \"discovery-srv\"");
         Require((Text("discovery-token").Length > 0) == (Text("discovery-endpoints").Length > 0), "both --discovery-token and --discovery-endpoints must be set");
+        foreach (string name in (string[])["discovery-srv", "discovery-endpoints", "auto-tls", "peer-auto-tls"])
+        {
+            Require(Text(name) is "" or "false", $"--{name} is not available; give --initial-cluster and certificate files");
+        }
+
         long heartbeat = Integer("heartbeat-interval"), election = Integer("election-timeout");
         Require(heartbeat > 0, "--heartbeat-interval must be >0 (set to 0ms)");
         Require(election > 0, "--election-timeout must be >0 (set to 0ms)");

@@ -81,6 +81,11 @@ public static class EtcdProgram
             log.Warn("'data-dir' was empty; using default", ("data-dir", options.DataDirectory));
         }
 
+        foreach (string name in ServerFlags.WithoutEffect.Where(options.IsSet))
+        {
+            log.Warn("flag has no effect", ("flag", name));
+        }
+
         return await ServeAsync(options, log).ConfigureAwait(false);
     }
 

@@ -11,6 +11,13 @@ internal static class ServerFlags
         "test.coverprofile", "test.outputdir",
     };
 
+    /// <summary>Flags that are read and checked and change nothing; the server warns when one of them is set.</summary>
+    public static readonly IReadOnlyList<string> WithoutEffect =
+    [
+        "memory-mlock", "backend-bbolt-freelist-type", "grpc-keepalive-min-time", "self-signed-cert-validity", "enable-pprof",
+        "enable-log-rotation", "log-rotation-config-json", "enable-distributed-tracing",
+    ];
+
     public static readonly IReadOnlyList<FlagDefinition> All =
     [
         new("name", FlagKind.Text, "default", "Member"),

@@ -93,10 +93,10 @@ public sealed class AuthServiceTests : IAsyncLifetime
 
     private void Grant(string key, string end, Permission.Types.Type type) =>
         _auth.RoleGrantPermission(new AuthRoleGrantPermissionRequest
-    {
-        Name = "r1",
-        Perm = new Permission { Key = Bytes(key), RangeEnd = Bytes(end), PermType = type },
-    });
+        {
+            Name = "r1",
+            Perm = new Permission { Key = Bytes(key), RangeEnd = Bytes(end), PermType = type },
+        });
 
     private string Token(string name, string password) =>
         _auth.Authenticate(new AuthenticateRequest { Name = name, Password = password }).Token;

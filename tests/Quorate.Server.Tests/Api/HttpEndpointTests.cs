@@ -50,14 +50,22 @@ public sealed class HttpEndpointTests
     {
         await using TestServer server = await TestServer.StartAsync();
         var upkeep = new Maintenance.MaintenanceClient(server.Channel);
-        upkeep.Alarm(new AlarmRequest { Action = AlarmRequest.Types.AlarmAction.Activate, Alarm = AlarmType.Nospace,
-            MemberID = 7 });
+        upkeep.Alarm(new AlarmRequest
+        {
+            Action = AlarmRequest.Types.AlarmAction.Activate,
+            Alarm = AlarmType.Nospace,
+            MemberID = 7
+        });
         Assert.Equal((503, "{\"health\":\"false\",\"reason\":\"ALARM NOSPACE\"}\n"), await GetAsync(server, "/health"));
         Assert.Equal(200, (await GetAsync(server, "/health?exclude=NOSPACE")).Status);
         Assert.Equal(503, (await GetAsync(server, "/health?exclude=nospace")).Status);
         Assert.Equal((200, "ok\n"), await GetAsync(server, "/readyz"));
-        upkeep.Alarm(new AlarmRequest { Action = AlarmRequest.Types.AlarmAction.Activate, Alarm = AlarmType.Corrupt,
-            MemberID = 7 });
+        upkeep.Alarm(new AlarmRequest
+        {
+            Action = AlarmRequest.Types.AlarmAction.Activate,
+            Alarm = AlarmType.Corrupt,
+            MemberID = 7
+        });
         Assert.Equal(200, (await GetAsync(server, "/health?exclude=NOSPACE&exclude=CORRUPT")).Status);
         (int status, string body) = await GetAsync(server, "/readyz");
         Assert.Equal(503, status);

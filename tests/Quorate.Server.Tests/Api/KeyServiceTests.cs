@@ -42,13 +42,23 @@ public sealed class KeyServiceTests : IAsyncLifetime
         Assert.Equal((3L, false, 4L), (all.Count, all.More, all.Header.Revision));
         Assert.Equal((_server.Member.ClusterId, _server.Member.Id, _server.Member.Term),
             (all.Header.ClusterId, all.Header.MemberId, all.Header.RaftTerm));
-        RangeResponse keys = _server.Keys.Range(new RangeRequest { Key = Bytes("a"), RangeEnd = Bytes("d"), KeysOnly = true,
-            Limit = 2 });
+        RangeResponse keys = _server.Keys.Range(new RangeRequest
+        {
+            Key = Bytes("a"),
+            RangeEnd = Bytes("d"),
+            KeysOnly = true,
+            Limit = 2
+        });
         Assert.Equal((3L, true), (keys.Count, keys.More));
         Assert.All(keys.Kvs, pair =>
             Assert.True(pair.Value.IsEmpty && pair.ModRevision == pair.CreateRevision && pair.Version == 1));
-        RangeResponse count = _server.Keys.Range(new RangeRequest { Key = Bytes("a"), RangeEnd = Bytes("d"), CountOnly = true,
-            Limit = 1 });
+        RangeResponse count = _server.Keys.Range(new RangeRequest
+        {
+            Key = Bytes("a"),
+            RangeEnd = Bytes("d"),
+            CountOnly = true,
+            Limit = 1
+        });
         Assert.Equal((3L, false, 0), (count.Count, count.More, count.Kvs.Count));
     }
 
@@ -78,8 +88,13 @@ public sealed class KeyServiceTests : IAsyncLifetime
         Put("c", "");
         Put("a", "");
         Put("b", "");
-        RangeRequest request = new() { Key = Bytes("a"), RangeEnd = Bytes("d"), SortTarget = RangeRequest.Types.SortTarget.Mod,
-            Limit = 1 };
+        RangeRequest request = new()
+        {
+            Key = Bytes("a"),
+            RangeEnd = Bytes("d"),
+            SortTarget = RangeRequest.Types.SortTarget.Mod,
+            Limit = 1
+        };
         Assert.Equal("a", Assert.Single(_server.Keys.Range(request).Kvs).Key.ToStringUtf8());
         request.SortOrder = RangeRequest.Types.SortOrder.Ascend;
         Assert.Equal("c", Assert.Single(_server.Keys.Range(request).Kvs).Key.ToStringUtf8());
@@ -200,8 +215,11 @@ public sealed class KeyServiceTests : IAsyncLifetime
         }
 
         var chunks = new List<RangeResponse>();
-        using AsyncServerStreamingCall<RangeStreamResponse> call = _server.Keys.RangeStream(new RangeRequest { Key = Bytes("k"),
-            RangeEnd = Bytes("l") });
+        using AsyncServerStreamingCall<RangeStreamResponse> call = _server.Keys.RangeStream(new RangeRequest
+        {
+            Key = Bytes("k"),
+            RangeEnd = Bytes("l")
+        });
         await foreach (RangeStreamResponse chunk in call.ResponseStream.ReadAllAsync())
         {
             chunks.Add(chunk.RangeResponse);

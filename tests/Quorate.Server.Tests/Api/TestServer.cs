@@ -57,7 +57,8 @@ public sealed class TestServer : IAsyncDisposable
     public MemberMetrics Metrics => _member.Options.Metrics;
 
     public List<(string Level, string Message,
-        IReadOnlyList<(string Key, object? Value)> Fields)> Lines { get; private set; } = [];
+        IReadOnlyList<(string Key, object? Value)> Fields)> Lines
+    { get; private set; } = [];
 
     public static async Task<TestServer> StartAsync(Func<MemberOptions, MemberOptions>? adjust = null, ApiOptions? api = null,
         bool isExtensive = false)

@@ -81,8 +81,11 @@ public sealed class CorruptionTests
             foreach (VirtualMember machine in cluster.Machines)
             {
                 string value = machine == wrong ? "wrong" : "right";
-                machine.Running.Keyspace.Put(new PutRequest { Key = ByteString.CopyFromUtf8("b"),
-                    Value = ByteString.CopyFromUtf8(value) });
+                machine.Running.Keyspace.Put(new PutRequest
+                {
+                    Key = ByteString.CopyFromUtf8("b"),
+                    Value = ByteString.CopyFromUtf8(value)
+                });
             }
         }
         else

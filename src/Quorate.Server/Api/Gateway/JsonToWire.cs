@@ -109,8 +109,13 @@ internal static class JsonToWire
                 break;
             case FieldType.Bool:
                 Number(field,
-                    reader.TokenType switch { JsonTokenType.True => 1, JsonTokenType.False => 0, _ =>
-                        throw Unexpected(reader) }, output);
+                    reader.TokenType switch
+                    {
+                        JsonTokenType.True => 1,
+                        JsonTokenType.False => 0,
+                        _ =>
+                        throw Unexpected(reader)
+                    }, output);
                 break;
             case FieldType.Enum:
                 if (Enumeration(reader, field.EnumType) is { } number)
