@@ -105,12 +105,14 @@ public static class EtcdProgram
             ("listen-client-urls", options.ClientListenUrls.Select(url => url.Text)), ("initial-cluster", options.InitialCluster),
             ("initial-cluster-state", options.Text("initial-cluster-state")), ("feature-gates", options.Gates.ToString()));
         using var stopping = new CancellationTokenSource();
-        Task<EtcdServer> starting = EtcdServer.StartAsync(options, log, stopping.Token);
+
+        // On a thread of its own: the start may wait for a database that another process has open, and a signal ends that.
+        Task<EtcdServer> starting = Task.Run(() => EtcdServer.StartAsync(options, log, stopping.Token));
         await Task.WhenAny(starting, signalled.Task).ConfigureAwait(false);
         if (!starting.IsCompleted)
         {
             await stopping.CancelAsync().ConfigureAwait(false);
-            await ((Task)starting).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await Task.WhenAny(starting, Task.Delay(TimeSpan.FromSeconds(5))).ConfigureAwait(false);
             return 0;
         }
 

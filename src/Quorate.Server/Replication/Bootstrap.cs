@@ -17,6 +17,7 @@ namespace Quorate.Server.Replication;
 internal sealed partial class Bootstrap(MemberOptions options, IPeerTransport transport, MemberLog log)
 {
     private readonly IFileSystem _files = options.Files;
+    private bool _toldOfOwner;
 
     public async Task<Bootstrapped> RunAsync(CancellationToken cancellation)
     {
@@ -172,6 +173,19 @@ internal sealed partial class Bootstrap(MemberOptions options, IPeerTransport tr
         _files.SyncDirectory(parent);
     }
 
+    /// <summary>A database that another process has open is waited for without limit, and told once (spec 06 §7.3).</summary>
+    private void WaitForOwner(long begin)
+    {
+        if (!_toldOfOwner && options.Time.GetElapsedTime(begin) >= TimeSpan.FromSeconds(10))
+        {
+            _toldOfOwner = true;
+            log.Info("db file is flocked by another process, or taking too long", ("path", options.DatabasePath),
+                ("took", options.Time.GetElapsedTime(begin).ToString()));
+        }
+
+        Thread.Sleep(100);
+    }
+
     private Backend OpenDatabase()
     {
         long begin = options.Time.GetTimestamp();
@@ -181,8 +195,7 @@ internal sealed partial class Bootstrap(MemberOptions options, IPeerTransport tr
             {
                 InitialMapSize = options.InitialMapSize,
                 UnsafeNoSync = options.UnsafeNoSync,
-                WaitForLock = () => log.Info("db file is flocked by another process, or taking too long", ("path", options.DatabasePath),
-                    ("took", options.Time.GetElapsedTime(begin).ToString())),
+                WaitForLock = () => WaitForOwner(begin),
             });
             if (options.BootstrapDefragThresholdBytes > 0)
             {

@@ -64,18 +64,9 @@ public sealed unsafe class BoltDatabase : IDisposable
     public static BoltDatabase Open(IFileSystem files, string path, BoltOptions? options = null)
     {
         options ??= new BoltOptions();
-        IFile file = files.Open(path, options.ReadOnly ? OpenMode.Read : OpenMode.Create);
+        IFile file = options.ReadOnly ? files.Open(path, OpenMode.Read) : OpenLocked(files, path, options.WaitForLock);
         try
         {
-            if (!options.ReadOnly && !file.TryLock(LockKind.Whole))
-            {
-                options.WaitForLock?.Invoke();
-                if (options.WaitForLock is null || !file.TryLock(LockKind.Whole))
-                {
-                    throw new BoltException($"{path}: the file is locked by another process");
-                }
-            }
-
             if (!options.ReadOnly && file.Length == 0)
             {
                 Initialize(file, options.PageSize);
@@ -95,6 +86,34 @@ public sealed unsafe class BoltDatabase : IDisposable
         {
             file.Dispose();
             throw;
+        }
+    }
+
+    private static IFile OpenLocked(IFileSystem files, string path, Action? waitForLock)
+    {
+        while (true)
+        {
+            IFile? file = null;
+            try
+            {
+                file = files.Open(path, OpenMode.Create);
+                if (file.TryLock(LockKind.Whole))
+                {
+                    return file;
+                }
+            }
+            catch (IOException error) when (error.HResult == Posix.Again)
+            {
+                // .NET asks for a shared lock of its own when it opens a file; that of another process is in its way.
+            }
+
+            file?.Dispose();
+            if (waitForLock is null)
+            {
+                throw new BoltException($"{path}: the file is locked by another process");
+            }
+
+            waitForLock();
         }
     }
 

@@ -18,6 +18,6 @@ public sealed record BoltOptions
     /// <summary>Leaves out all syncs.</summary>
     public bool UnsafeNoSync { get; init; }
 
-    /// <summary>Called once when the lock of the file is not to be had at once; null to give up then.</summary>
+    /// <summary>Called each time that the lock of the file is not to be had, before it is tried again; null to give up then.</summary>
     public Action? WaitForLock { get; init; }
 }

@@ -29,7 +29,7 @@ internal sealed class LocalFile : IFile
         FileAccess access = mode == OpenMode.Read ? FileAccess.Read : FileAccess.ReadWrite;
         bool isNew = mode != OpenMode.Read && mode != OpenMode.ReadWrite && !File.Exists(path);
 
-        // Shared with everybody, since .NET would take a lock of its own otherwise; the locks that count are taken by TryLock.
+        // .NET takes a lock of its own, shared so; the locks that count are taken by TryLock.
         SafeFileHandle handle = File.OpenHandle(path, fileMode, access, FileShare.ReadWrite | FileShare.Delete);
         if (isNew && !OperatingSystem.IsWindows())
         {

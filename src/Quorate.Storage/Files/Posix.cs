@@ -6,7 +6,8 @@ namespace Quorate.Storage.Files;
 /// <summary>The calls of a Unix system that .NET has no name for.</summary>
 internal static unsafe partial class Posix
 {
-    private const int ReadOnly = 0, Interrupted = 4, Again = 11, Access = 13;
+    internal const int Again = 11;
+    private const int ReadOnly = 0, Interrupted = 4, Access = 13;
     private const int LockExclusive = 2, LockNonBlocking = 4, LockRelease = 8;
     private const int SetRecordLock = 37;
     private const short WriteLock = 1, ReleaseLock = 2;
