@@ -15,7 +15,8 @@ internal static class ServerFlags
     public static readonly IReadOnlyList<string> WithoutEffect =
     [
         "memory-mlock", "backend-bbolt-freelist-type", "grpc-keepalive-min-time", "self-signed-cert-validity", "enable-pprof",
-        "enable-log-rotation", "log-rotation-config-json", "enable-distributed-tracing",
+        "enable-log-rotation", "log-rotation-config-json", "enable-distributed-tracing", "socket-reuse-port", "socket-reuse-address",
+        "raft-read-timeout", "raft-write-timeout", "peer-skip-client-san-verification", "tls-min-version", "tls-max-version", "cipher-suites",
     ];
 
     public static readonly IReadOnlyList<FlagDefinition> All =
