@@ -123,6 +123,8 @@ public sealed partial class EtcdOptions
             Require(Text(name) is "" or "false", $"--{name} is not available; give --initial-cluster and certificate files");
         }
 
+        Require(List("cipher-suites").Count == 0 || Text("tls-min-version") == "TLS1.3", "--cipher-suites is not available");
+
         long heartbeat = Integer("heartbeat-interval"), election = Integer("election-timeout");
         Require(heartbeat > 0, "--heartbeat-interval must be >0 (set to 0ms)");
         Require(election > 0, "--election-timeout must be >0 (set to 0ms)");

@@ -94,6 +94,7 @@ public sealed partial class EtcdServer
         ClientCertAuth = options.Boolean("client-cert-auth"),
         CrlFile = options.Text("client-crl-file"),
         AllowedHostnames = options.List("client-cert-allowed-hostname"),
+        Protocols = Protocols(options),
     };
 
     private static TlsFiles PeerTls(EtcdOptions options) => new()
@@ -107,7 +108,12 @@ public sealed partial class EtcdServer
         CrlFile = options.Text("peer-crl-file"),
         AllowedNames = options.List("peer-cert-allowed-cn"),
         AllowedHostnames = options.List("peer-cert-allowed-hostname"),
+        Protocols = Protocols(options),
     };
+
+    private static SslProtocols Protocols(EtcdOptions options) =>
+        (options.Text("tls-min-version") == "TLS1.3" ? SslProtocols.None : SslProtocols.Tls12)
+        | (options.Text("tls-max-version") == "TLS1.2" ? SslProtocols.None : SslProtocols.Tls13);
 
     /// <summary>How this member connects to others.</summary>
     private static SocketsHttpHandler PeerHandler(TlsFiles tls, EtcdOptions options)
@@ -119,6 +125,7 @@ public sealed partial class EtcdServer
             MaxConnectionsPerServer = 1024,
             UseCookies = false,
         };
+        handler.SslOptions.EnabledSslProtocols = tls.Protocols;
         handler.SslOptions.RemoteCertificateValidationCallback = (_, certificate, chain, errors) =>
             (errors & ~SslPolicyErrors.RemoteCertificateChainErrors) == 0 && tls.Fault(certificate as X509Certificate2, chain, ServerUsage) is null;
         if (tls.IsConfigured)
@@ -135,7 +142,14 @@ public sealed partial class EtcdServer
         {
             string path = Path.GetFullPath(url.Host);
             File.Delete(path);
-            kestrel.ListenUnixSocket(path, endpoint => endpoint.Protocols = servesGrpc ? HttpProtocols.Http2 : HttpProtocols.Http1);
+            kestrel.ListenUnixSocket(path, endpoint =>
+            {
+                endpoint.Protocols = !servesGrpc ? HttpProtocols.Http1 : url.IsTls ? HttpProtocols.Http1AndHttp2 : HttpProtocols.Http2;
+                if (url.IsTls)
+                {
+                    Secure(endpoint, tls);
+                }
+            });
             return;
         }
 
@@ -146,14 +160,7 @@ public sealed partial class EtcdServer
             kestrel.Listen(place, endpoint =>
             {
                 endpoint.Protocols = servesGrpc ? HttpProtocols.Http1AndHttp2 : HttpProtocols.Http1;
-                endpoint.UseHttps(https =>
-                {
-                    https.ServerCertificateSelector = (_, _) => tls.Certificate();
-                    https.HandshakeTimeout = TimeSpan.FromSeconds(10);
-                    https.SslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13;
-                    https.ClientCertificateMode = tls.DemandsCertificate ? ClientCertificateMode.RequireCertificate : ClientCertificateMode.NoCertificate;
-                    https.ClientCertificateValidation = (certificate, chain, _) => tls.Fault(certificate, chain, ClientUsage) is null;
-                });
+                Secure(endpoint, tls);
             });
         }
         else if (servesGrpc)
@@ -166,6 +173,21 @@ public sealed partial class EtcdServer
             kestrel.Listen(place, endpoint => endpoint.Protocols = HttpProtocols.Http1);
         }
     }
+
+    private static void Secure(ListenOptions endpoint, TlsFiles tls) => endpoint.UseHttps(https =>
+    {
+        https.ServerCertificateSelector = (_, _) => tls.Certificate();
+        https.OnAuthenticate = (_, ssl) =>
+        {
+            // The selector gives a certificate alone; clients need the ones between it and the authority too.
+            ssl.ServerCertificateSelectionCallback = null;
+            ssl.ServerCertificateContext = tls.CertificateWithChain();
+        };
+        https.HandshakeTimeout = TimeSpan.FromSeconds(10);
+        https.SslProtocols = tls.Protocols;
+        https.ClientCertificateMode = tls.DemandsCertificate ? ClientCertificateMode.RequireCertificate : ClientCertificateMode.NoCertificate;
+        https.ClientCertificateValidation = (certificate, chain, _) => tls.Fault(certificate, chain, ClientUsage) is null;
+    });
 
     private static async Task<string> ResolveAsync(string text, CancellationToken cancellation)
     {

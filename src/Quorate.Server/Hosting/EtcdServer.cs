@@ -65,6 +65,16 @@ public sealed partial class EtcdServer : IAsyncDisposable
             throw new IOException($"TLS key/cert (--cert-file, --key-file) must be provided for client url {url.Text} with HTTPS scheme");
         }
 
+        if (options.PeerListenUrls.Any(url => url.IsTls))
+        {
+            peerTls.Check();
+        }
+
+        if (options.ClientListenUrls.Concat(options.Urls("listen-client-http-urls")).Any(url => url.IsTls))
+        {
+            clientTls.Check();
+        }
+
         var transport = new PeerTransport(PeerHandler(peerTls, options), TimeProvider.System);
         Member member = await Replication.Member.StartAsync(ToMemberOptions(options, log), transport, cancellation).ConfigureAwait(false);
         var server = new EtcdServer(member, ToApiOptions(options), options);

@@ -16,7 +16,7 @@ internal static class ServerFlags
     [
         "memory-mlock", "backend-bbolt-freelist-type", "grpc-keepalive-min-time", "self-signed-cert-validity", "enable-pprof",
         "enable-log-rotation", "log-rotation-config-json", "enable-distributed-tracing", "socket-reuse-port", "socket-reuse-address",
-        "raft-read-timeout", "raft-write-timeout", "peer-skip-client-san-verification", "tls-min-version", "tls-max-version", "cipher-suites",
+        "raft-read-timeout", "raft-write-timeout", "peer-skip-client-san-verification",
     ];
 
     public static readonly IReadOnlyList<FlagDefinition> All =

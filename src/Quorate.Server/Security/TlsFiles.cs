@@ -1,3 +1,5 @@
+using System.Net.Security;
+using System.Security.Authentication;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 
@@ -8,6 +10,7 @@ public sealed class TlsFiles
 {
     private readonly Lock _lock = new();
     private X509Certificate2? _certificate;
+    private SslStreamCertificateContext? _context;
     private DateTime _readAt;
 
     public required string CertFile { get; init; }
@@ -29,6 +32,9 @@ public sealed class TlsFiles
 
     public IReadOnlyList<string> AllowedHostnames { get; init; } = [];
 
+    /// <summary>The versions of TLS that are spoken.</summary>
+    public SslProtocols Protocols { get; init; } = SslProtocols.Tls12 | SslProtocols.Tls13;
+
     public bool IsConfigured => CertFile.Length > 0 || KeyFile.Length > 0;
 
     /// <summary>A client must show a certificate.</summary>
@@ -39,14 +45,59 @@ public sealed class TlsFiles
     {
         lock (_lock)
         {
+            RequireBoth(CertFile, KeyFile);
             DateTime changed = Latest(File.GetLastWriteTimeUtc(CertFile), File.GetLastWriteTimeUtc(KeyFile));
             if (_certificate is null || changed != _readAt)
             {
                 _certificate = Load(CertFile, KeyFile);
+                _context = null;
                 _readAt = changed;
             }
 
             return _certificate;
+        }
+    }
+
+    /// <summary>The server's certificate with those that follow it in its file, which a client needs to find its way to the authority.</summary>
+    public SslStreamCertificateContext CertificateWithChain()
+    {
+        lock (_lock)
+        {
+            X509Certificate2 certificate = Certificate();
+            if (_context is null)
+            {
+                var chain = new X509Certificate2Collection();
+                chain.ImportFromPemFile(CertFile);
+                _context = SslStreamCertificateContext.Create(certificate, chain, offline: true);
+            }
+
+            return _context;
+        }
+    }
+
+    /// <summary>Reads every file once, so that a wrong one refuses the start; an <see cref="IOException"/> tells which.</summary>
+    public void Check()
+    {
+        if (AllowedNames.Count > 0 && AllowedHostnames.Count > 0)
+        {
+            throw new IOException($"AllowedCNs and AllowedHostnames are mutually exclusive (cns=[{Quoted(AllowedNames)}], "
+                + $"hostnames=[{Quoted(AllowedHostnames)}])");
+        }
+
+        if (TrustedCaFile.Length > 0 && !File.Exists(TrustedCaFile))
+        {
+            throw new IOException($"open {TrustedCaFile}: no such file or directory");
+        }
+
+        try
+        {
+            CertificateWithChain();
+            _ = ClientCertificate();
+            _ = Authorities();
+        }
+        catch (CryptographicException error)
+        {
+            throw new IOException($"{CertFile}, {TrustedCaFile}: {error.Message}", error);
         }
     }
 
@@ -115,11 +166,7 @@ public sealed class TlsFiles
 
     private static X509Certificate2 Load(string certFile, string keyFile)
     {
-        if (certFile.Length == 0 || keyFile.Length == 0)
-        {
-            throw new IOException($"KeyFile and CertFile must both be present[key: {keyFile}, cert: {certFile}]");
-        }
-
+        RequireBoth(certFile, keyFile);
         foreach (string file in (string[])[certFile, keyFile])
         {
             if (!File.Exists(file))
@@ -137,6 +184,16 @@ public sealed class TlsFiles
             throw new IOException($"{certFile}, {keyFile}: {error.Message}", error);
         }
     }
+
+    private static void RequireBoth(string certFile, string keyFile)
+    {
+        if (certFile.Length == 0 || keyFile.Length == 0)
+        {
+            throw new IOException($"KeyFile and CertFile must both be present[key: {keyFile}, cert: {certFile}]");
+        }
+    }
+
+    private static string Quoted(IEnumerable<string> names) => string.Join(' ', names.Select(name => $"\"{name}\""));
 
     private static DateTime Latest(DateTime one, DateTime other) => one > other ? one : other;
 }
