@@ -112,12 +112,13 @@ internal static class Offline
             InitialMapSize = 1 << 30,
             WaitForLock = () =>
             {
-                // The lock is given up by another process: there is nothing to be told by, only to look again.
-                using IFile file = LocalFileSystem.Instance.Open(path, OpenMode.ReadWrite);
-                while (!file.TryLock(LockKind.Whole) && (timeout == TimeSpan.Zero || DateTime.UtcNow < deadline))
+                if (timeout > TimeSpan.Zero && DateTime.UtcNow >= deadline)
                 {
-                    Thread.Sleep(50);
+                    throw new CommandException(ExitCodes.Error, $"failed to open database: timeout: {path} is in use by another process");
                 }
+
+                // The lock is given up by another process: there is nothing to be told by, only to look again.
+                Thread.Sleep(50);
             },
         });
     }

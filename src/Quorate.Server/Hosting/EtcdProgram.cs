@@ -9,7 +9,7 @@ using Quorate.Storage;
 namespace Quorate.Server.Hosting;
 
 /// <summary>The program etcd: arguments in, exit code out (spec 06 §1, §7, §11.5).</summary>
-public static class EtcdProgram
+public static partial class EtcdProgram
 {
     public static async Task<int> RunAsync(string[] arguments)
     {
@@ -104,16 +104,13 @@ public static class EtcdProgram
             ("name", options.Name), ("data-dir", options.DataDirectory), ("listen-peer-urls", options.PeerListenUrls.Select(url => url.Text)),
             ("listen-client-urls", options.ClientListenUrls.Select(url => url.Text)), ("initial-cluster", options.InitialCluster),
             ("initial-cluster-state", options.Text("initial-cluster-state")), ("feature-gates", options.Gates.ToString()));
-        using var stopping = new CancellationTokenSource();
 
         // On a thread of its own: the start may wait for a database that another process has open, and a signal ends that.
-        Task<EtcdServer> starting = Task.Run(() => EtcdServer.StartAsync(options, log, stopping.Token));
+        Task<EtcdServer> starting = Task.Run(() => EtcdServer.StartAsync(options, log, CancellationToken.None));
         await Task.WhenAny(starting, signalled.Task).ConfigureAwait(false);
         if (!starting.IsCompleted)
         {
-            await stopping.CancelAsync().ConfigureAwait(false);
-            await Task.WhenAny(starting, Task.Delay(TimeSpan.FromSeconds(5))).ConfigureAwait(false);
-            return 0;
+            return EndBy(await signalled.Task.ConfigureAwait(false));
         }
 
         EtcdServer server;
@@ -139,7 +136,7 @@ public static class EtcdProgram
                 PosixSignal signal = await signalled.Task.ConfigureAwait(false);
                 log.Info("received signal; shutting down", ("signal", signal == PosixSignal.SIGTERM ? "terminated" : "interrupt"));
                 await server.StopAsync().ConfigureAwait(false);
-                return 0;
+                return EndBy(signal);
             }
 
             string reason = await stopped.ConfigureAwait(false);
@@ -154,6 +151,30 @@ public static class EtcdProgram
             return wasRemoved ? 0 : 1;
         }
     }
+
+    /// <summary>
+    /// Ends the process by the signal itself, so that who waits for it sees what ended it; as the first process of a container, where
+    /// the signal has no default action, with 0 (spec 06 §11.3).
+    /// </summary>
+    private static int EndBy(PosixSignal which)
+    {
+        const int Interrupt = 2, Terminate = 15, DefaultAction = 0;
+        if (Environment.ProcessId != 1 && !OperatingSystem.IsWindows())
+        {
+            int number = which == PosixSignal.SIGTERM ? Terminate : Interrupt;
+            _ = signal(number, DefaultAction);
+            _ = kill(Environment.ProcessId, number);
+            Thread.Sleep(Timeout.Infinite);
+        }
+
+        return 0;
+    }
+
+    [LibraryImport("libc")]
+    private static partial nint signal(int number, nint action);
+
+    [LibraryImport("libc")]
+    private static partial int kill(int process, int number);
 
     private static string QuorateVersion => typeof(EtcdProgram).Assembly.GetName().Version?.ToString(3) ?? "0.0.0";
 

@@ -206,14 +206,10 @@ public sealed partial class EtcdServer : IAsyncDisposable
 
     private async Task AwaitReadyAsync(CancellationToken cancellation)
     {
-        while (!_member.IsReady)
+        await Task.WhenAny(_member.Ready, _member.Stopped).WaitAsync(cancellation).ConfigureAwait(false);
+        if (_member.Stopped.IsCompleted)
         {
-            if (_member.Stopped.IsCompleted)
-            {
-                throw new IOException(await _member.Stopped.ConfigureAwait(false));
-            }
-
-            await Task.Delay(5, cancellation).ConfigureAwait(false);
+            throw new IOException(await _member.Stopped.ConfigureAwait(false));
         }
     }
 }

@@ -480,8 +480,7 @@ public sealed class PeerEndpoints(IMember member, IPeerHandler handler, PeerTran
         IHeaderDictionary headers = context.Request.Headers;
         Version server = EtcdVersion.ParseMinor(headers[PeerHeaders.ServerVersion].FirstOrDefault() ?? "2.0.0") ?? new Version(2, 0);
         Version lowest = EtcdVersion.ParseMinor(headers[PeerHeaders.MinClusterVersion].FirstOrDefault() ?? "2.0.0") ?? new Version(2, 0);
-        bool hasVersion = headers.ContainsKey(PeerHeaders.MinClusterVersion);
-        if (server < new Version(3, 0) || !hasVersion || lowest > EtcdVersion.ParseMinor(transport.Identity.Version))
+        if (server < new Version(3, 0) || lowest > EtcdVersion.ParseMinor(transport.Identity.Version))
         {
             await ErrorAsync(context, 412, "incompatible version");
             return false;

@@ -306,7 +306,7 @@ public sealed class PeerTransport : IPeerTransport
 
     internal static bool IsFailure(Exception error) =>
         error is HttpRequestException or IOException or OperationCanceledException or UriFormatException or InvalidOperationException
-            or ObjectDisposedException;
+            or ObjectDisposedException or NotSupportedException;
 
     private void Add(ulong id, IReadOnlyList<string> urls, bool isRemote)
     {
@@ -352,23 +352,23 @@ public sealed class PeerTransport : IPeerTransport
         }
         finally
         {
+            // Whatever went wrong: a follower of which nothing is told stays in the state of waiting for its snapshot.
             database.Dispose();
-        }
+            if (failed)
+            {
+                peer?.SetInactive();
+                Handler.ReportUnreachable(message.To);
+            }
+            else
+            {
+                peer!.SetActive();
+            }
 
-        if (failed)
-        {
-            peer?.SetInactive();
-            Handler.ReportUnreachable(message.To);
+            Metrics.SnapshotsInFlight(message.To).Add(-1);
+            (failed ? Metrics.SnapshotSendFailures(message.To) : Metrics.SnapshotsSent(message.To)).Add();
+            Metrics.SnapshotSendTimes(message.To).Observe(Time.GetElapsedTime(start));
+            Handler.ReportSnapshot(message.To, failed);
         }
-        else
-        {
-            peer!.SetActive();
-        }
-
-        Metrics.SnapshotsInFlight(message.To).Add(-1);
-        (failed ? Metrics.SnapshotSendFailures(message.To) : Metrics.SnapshotsSent(message.To)).Add();
-        Metrics.SnapshotSendTimes(message.To).Observe(Time.GetElapsedTime(start));
-        Handler.ReportSnapshot(message.To, failed);
     }
 
     private async Task<HttpResponseMessage> GetAsync(string url, TimeSpan timeout, CancellationToken cancellation)

@@ -7,6 +7,9 @@ namespace Quorate.EndToEnd.Tests.Processes;
 /// <summary>A program that a test started: its output is kept, and it is killed at the latest when the test ends.</summary>
 public sealed partial class RunningProgram : IAsyncDisposable
 {
+    /// <summary>The exit code of a program that SIGTERM ended: 128 and the signal's number.</summary>
+    public const int EndedByTerminate = 143;
+
     private readonly Process _process;
     private readonly StringBuilder _output = new();
 

@@ -29,7 +29,7 @@ public sealed class BadInputTests
         await using TestCluster cluster = await TestCluster.StartAsync([Programs.Etcd]);
         ClusterMember member = cluster.Members[0];
         await Ctl.To(member).RunAsync("put", "kept", "value of a length that is easy to find");
-        Assert.Equal(0, await member.Program!.StopAsync());
+        Assert.Equal(RunningProgram.EndedByTerminate, await member.Program!.StopAsync());
         string log = Directory.GetFiles(Path.Combine(member.DataDirectory, "member", "wal"), "*.wal").Order().Last();
         byte[] whole = await File.ReadAllBytesAsync(log, TestContext.Current.CancellationToken);
         int position = whole.AsSpan().IndexOf("easy to find"u8);
@@ -54,7 +54,7 @@ public sealed class BadInputTests
     {
         await using TestCluster cluster = await TestCluster.StartAsync([Programs.Etcd]);
         ClusterMember member = cluster.Members[0];
-        Assert.Equal(0, await member.Program!.StopAsync());
+        Assert.Equal(RunningProgram.EndedByTerminate, await member.Program!.StopAsync());
         string database = Path.Combine(member.DataDirectory, "member", "snap", "db");
         await using (FileStream file = File.OpenWrite(database))
         {
@@ -82,7 +82,7 @@ public sealed class BadInputTests
             () => second.Output);
         Assert.False(second.HasExited, second.Output);
         Assert.Contains("OK", await Ctl.To(owner).RunAsync("put", "still", "here"));
-        Assert.Equal(0, await second.StopAsync());
+        Assert.Equal(RunningProgram.EndedByTerminate, await second.StopAsync());
         Assert.Contains("here", await Ctl.To(owner).RunAsync("get", "still"));
     }
 

@@ -16,6 +16,10 @@ public sealed class TlsTests : IDisposable
     private readonly string _directory = Directory.CreateTempSubdirectory("quorate-tls").FullName;
     private readonly X509Certificate2 _root, _between;
 
+    /// <summary>A loopback address of this test's own: a port that was free there a moment ago is still.</summary>
+    private readonly IPAddress _address =
+        new([127, (byte)Random.Shared.Next(1, 100), (byte)Random.Shared.Next(256), (byte)Random.Shared.Next(1, 255)]);
+
     public TlsTests()
     {
         _root = Make("root", issuer: null, isAuthority: true);
@@ -81,16 +85,16 @@ public sealed class TlsTests : IDisposable
 
     private string[] Files(string name) => [$"--cert-file={PathOf(name + ".crt")}", $"--key-file={PathOf(name + ".key")}"];
 
-    private static int FreePort()
+    private int FreePort()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        using var listener = new TcpListener(_address, 0);
         listener.Start();
         return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     private async Task<EtcdServer> StartAsync(int port, string[] flags)
     {
-        string client = $"https://127.0.0.1:{port}", peer = $"http://127.0.0.1:{FreePort()}";
+        string client = $"https://{_address}:{port}", peer = $"http://{_address}:{FreePort()}";
         EtcdOptions options = EtcdOptions.FromCommandLine(
             [
                 "--name=m", $"--data-dir={PathOf("data")}", $"--listen-client-urls={client}", $"--advertise-client-urls={client}",
@@ -106,12 +110,12 @@ public sealed class TlsTests : IDisposable
     {
         CancellationToken cancellation = TestContext.Current.CancellationToken;
         using var socket = new TcpClient();
-        await socket.ConnectAsync(IPAddress.Loopback, port, cancellation);
+        await socket.ConnectAsync(_address, port, cancellation);
         await using var stream = new SslStream(socket.GetStream());
         await stream.AuthenticateAsClientAsync(
             new SslClientAuthenticationOptions
             {
-                TargetHost = "127.0.0.1",
+                TargetHost = _address.ToString(),
                 EnabledSslProtocols = protocol,
                 ClientCertificates = certificate is null ? [] : [certificate],
                 CertificateChainPolicy = new X509ChainPolicy
@@ -134,7 +138,7 @@ public sealed class TlsTests : IDisposable
         File.WriteAllText(PathOf(name + ".key"), certificate.GetECDsaPrivateKey()!.ExportPkcs8PrivateKeyPem());
     }
 
-    private static X509Certificate2 Make(string name, X509Certificate2? issuer, bool isAuthority)
+    private X509Certificate2 Make(string name, X509Certificate2? issuer, bool isAuthority)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest($"CN={name}", key, HashAlgorithmName.SHA256);
@@ -144,7 +148,7 @@ public sealed class TlsTests : IDisposable
             OidCollection usages = [new Oid("1.3.6.1.5.5.7.3.1"), new Oid("1.3.6.1.5.5.7.3.2")];
             request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension(usages, critical: false));
             var names = new SubjectAlternativeNameBuilder();
-            names.AddIpAddress(IPAddress.Loopback);
+            names.AddIpAddress(_address);
             request.CertificateExtensions.Add(names.Build());
         }
 
