@@ -31,16 +31,24 @@ public static class Programs
             return Path.GetFullPath(Path.Combine(published, name));
         }
 
+        return Built("src", name);
+    }
+
+    /// <summary>A program of the samples, as it was built beside the tests.</summary>
+    public static string Sample(string name) => Built("samples", name);
+
+    private static string Built(string room, string name)
+    {
         string configuration = typeof(Programs).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
             .Single(attribute => attribute.Key == "Configuration").Value!;
         for (DirectoryInfo? folder = new(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
         {
             if (File.Exists(Path.Combine(folder.FullName, "Quorate.slnx")))
             {
-                return Path.Combine(folder.FullName, "src", name, "bin", configuration, "net10.0", name);
+                return Path.Combine(folder.FullName, room, name, "bin", configuration, "net10.0", name);
             }
         }
 
-        throw new InvalidOperationException("The tests do not run inside the repository; set QUORATE_BIN.");
+        throw new InvalidOperationException("The tests do not run inside the repository.");
     }
 }

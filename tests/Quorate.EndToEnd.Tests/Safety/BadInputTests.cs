@@ -83,6 +83,9 @@ public sealed class BadInputTests
         Assert.False(second.HasExited, second.Output);
         Assert.Contains("OK", await Ctl.To(owner).RunAsync("put", "still", "here"));
         Assert.Equal(RunningProgram.EndedByTerminate, await second.StopAsync());
+        Command defragmentation = await Command.RunAsync(Programs.Etcdutl, ["defrag", "--data-dir", owner.DataDirectory, "--timeout=100ms"]);
+        Assert.Equal(1, defragmentation.ExitCode);
+        Assert.Contains("is in use by another process", defragmentation.Error);
         Assert.Contains("here", await Ctl.To(owner).RunAsync("get", "still"));
     }
 

@@ -105,6 +105,28 @@ public sealed partial class FoundingStory
         await fourth.Program!.ExitAsync();
         Assert.Equal(3, Rows(await ctl.RunAsync("--write-out=table", "member", "list")).Length);
         Assert.Equal("OK\n", await ctl.RunAsync("put", "after", "the fourth"));
+        await ByProgramAsync(three, fourth.Host, clientNamespace);
+    }
+
+    /// <summary>List, add, list, remove, list, by the program of the samples, which has the client library.</summary>
+    private static async Task ByProgramAsync(ClusterMember[] three, Host added, string? clientNamespace)
+    {
+        string program = Programs.Sample("MemberManagement");
+        string[] arguments = [Ctl.EndpointsOf(three), added.PeerUrl];
+        string output = clientNamespace is null
+            ? await Command.OutputAsync(program, arguments)
+            : await Command.OutputAsync("ip", ["netns", "exec", clientNamespace, program, .. arguments]);
+        string[][] lists = [.. output.Split("members:\n", StringSplitOptions.RemoveEmptyEntries)[0].Split("after the ")
+            .Select(part => part.Split('\n').Where(line => line.StartsWith("  ", StringComparison.Ordinal)).Order().ToArray())];
+        Assert.Equal([3, 4, 3], lists.Select(list => list.Length));
+        Assert.Equal(lists[0], lists[2]);
+        string newcomer = Assert.Single(lists[1].Except(lists[0]));
+        Assert.EndsWith($"(unstarted) peers={added.PeerUrl} clients=", newcomer);
+        foreach (ClusterMember member in three)
+        {
+            Assert.Contains(lists[0], line => line.EndsWith($" {member.Name} peers={member.Host.PeerUrl} clients={member.Host.ClientUrl}",
+                StringComparison.Ordinal));
+        }
     }
 
     private static string[][] Rows(string table) =>
